@@ -1,0 +1,1 @@
+"""Runtimes on the device, imported only inside a child process."""

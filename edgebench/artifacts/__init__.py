@@ -1,0 +1,1 @@
+"""Model files: what they are, what they hold, what they need."""

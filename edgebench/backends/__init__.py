@@ -1,0 +1,1 @@
+"""What the host knows of each runtime: formats, accelerators, pre-flight checks, reference outputs."""

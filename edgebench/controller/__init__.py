@@ -1,0 +1,1 @@
+"""Carries a plan out on a device: deploy, prepare, run, collect, restore."""

@@ -1,0 +1,1 @@
+"""Records shown to people: reads records and nothing else."""

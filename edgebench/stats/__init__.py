@@ -1,0 +1,1 @@
+"""Statistics of benchmarks: pure functions on numpy arrays, tested against simulated truth."""
