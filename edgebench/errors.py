@@ -115,7 +115,12 @@ class DeviceUnfit(DeviceError):
     """The device lacks something that edgebench needs."""
 
     def __init__(
-        self, device: str, message: str | None = None, *, code: str = "runtime-missing", hint: str | None = None
+        self,
+        device: str,
+        message: str | None = None,
+        *,
+        code: str = "runtime-missing",
+        hint: str | None = None,
     ) -> None:
         super().__init__(device, message, hint=hint)
         self.code = code
