@@ -1,0 +1,158 @@
+"""The words between host and device: framed events, packed integers, the job's shape.
+
+The only module of the agent that the host imports. Python 3.6, standard library only.
+
+A **frame** is one line: ``EB1 <nonce> <seq> <crc32 hex> <json>``. Whatever else stands in the stream (runtimes print)
+is not a frame and is skipped; a frame whose checksum or order is wrong is counted as damaged, never guessed at.
+The last event of a job is ``end``: a stream without it is unfinished, whatever the exit code said.
+
+A **job** (``job.json`` in the job's folder on the device)::
+
+    {"protocol": 1, "job": ID, "nonce": HEX, "holder": TEXT, "lease_s": S, "root": "/",
+     "host": {...}                       opaque: what any controller needs to assemble the report later
+     "variants": [{"backend", "model": PATH, "accelerator", "threads": N|null, "batch", "shapes": {NAME: [..]},
+                   "input": {"seed", "range": [lo, hi]|null, "files": [PATH..]}, "states": {OUTPUT: INPUT},
+                   "options": {K: V}, "runtime_path": PATH|null, "env": {K: V}}],
+     "steps": [{"pass", "variant": I, "round": R, "order": O, ...}],
+     "limits": {"max_time_s": S|null, "load_s": S},
+     "telemetry": {"power": NAME|"auto"|null, "power_hz": F, "slow_hz": F, "probes": {...}},
+     "prepare": {K: V}}
+
+Steps by pass: ``invocation`` has min_time_s, min_iterations; ``soak`` seconds, idle_s; ``paced`` seconds, fps, idle_s;
+``memory`` iterations; ``fidelity`` nothing more. Paths are relative to the agent's home on the device.
+
+**Events** carry ``ev`` and ``t`` (device monotonic ns); the supervisor adds ``step`` (index) to those of a child:
+
+    hello      protocol, agent, python, clock {monotonic_ns, realtime_ns, resolution_ns}
+    facts      facts {...}               the machine, as observed
+    prepared   set [...], pins {...}     after preparing; ``pins`` again (when="after") at the end
+    step       pass, variant, round, order, phase "start"
+    phase      name                      load, first, warm-up, measure, idle-before, soak, idle-after, paced, memory...
+    loaded     load_ns, build_ns, import_ns, effective {...}, io {...}
+    first      ns
+    plan       eta_s, steps, reduced     after the first inference of the first step: what will be run
+    samples    n, start_ns, duration_ns  packed; ``file`` packed indexes with a folder of inputs
+    block      n, median_ns, items       progress
+    reading    source, columns, rows     packed columns; ``source`` as announced by ``source``
+    source     name, kind, scope, unit, window_s, resolution_w, rate_hz, columns, state, why
+    memory     stage, kib {VmHWM, ...}
+    usage      wall_ns, cpu_ns, minor_faults, major_faults, voluntary, involuntary
+    outputs    path, names, files        fidelity outputs, as .npz in the job's folder
+    placement  nodes {...}, source
+    warning    code, text
+    error      code, message, stage
+    done       outcome "ok"|"failed", code, message, signal       one a step
+    end        steps_done, code|null, restored
+"""
+
+import array
+import base64
+import json
+import sys
+import zlib
+
+PROTOCOL = 1
+MAGIC = "EB1"
+PASSES = ("fidelity", "invocation", "soak", "paced", "memory")
+
+
+def frame(nonce, seq, event):
+    """Return one event as a frame line (bytes with its newline)."""
+    body = json.dumps(event, separators=(",", ":"), sort_keys=True)
+    crc = zlib.crc32(("%s %d %s" % (nonce, seq, body)).encode("utf-8")) & 0xFFFFFFFF
+    return ("%s %s %d %08x %s\n" % (MAGIC, nonce, seq, crc, body)).encode("utf-8")
+
+
+class FrameWriter(object):
+    """Writes events as frames to `write(bytes)`, numbering them from `seq`."""
+
+    def __init__(self, write, nonce, seq=0):
+        self._write = write
+        self.nonce = nonce
+        self.seq = seq
+
+    def emit(self, event):
+        """Write one event."""
+        self._write(frame(self.nonce, self.seq, event))
+        self.seq += 1
+
+
+class FrameReader(object):
+    """Takes bytes as they come and gives back whole events of one nonce.
+
+    ``noise`` counts lines that are no frames of ours, ``damaged`` frames with a wrong checksum or a gap before them,
+    ``ended`` is true once the ``end`` event has come.
+    """
+
+    def __init__(self, nonce):
+        self.nonce = nonce
+        self.offset = 0
+        self.noise = 0
+        self.damaged = 0
+        self.ended = False
+        self.next_seq = 0
+        self._rest = b""
+
+    def feed(self, data):
+        """Take bytes, return the list of events completed by them."""
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()
+        events = []
+        for line in lines:
+            self.offset += len(line) + 1
+            event = self._event(line)
+            if event is not None:
+                events.append(event)
+                self.ended = self.ended or event.get("ev") == "end"
+        return events
+
+    def _event(self, line):
+        prefix = ("%s %s " % (MAGIC, self.nonce)).encode("utf-8")
+        at = line.find(prefix)
+        if at < 0:
+            self.noise += 1 if line.strip() else 0
+            return None
+        try:
+            seq_text, crc_text, body = line[at + len(prefix) :].decode("utf-8").split(" ", 2)
+            seq, crc = int(seq_text), int(crc_text, 16)
+            good = zlib.crc32(("%s %d %s" % (self.nonce, seq, body)).encode("utf-8")) & 0xFFFFFFFF == crc
+            event = json.loads(body) if good else None
+        except (ValueError, UnicodeDecodeError, RecursionError):
+            event = None
+        if not isinstance(event, dict):
+            self.damaged += 1
+            return None
+        if seq != self.next_seq:
+            self.damaged += 1
+        self.next_seq = seq + 1
+        return event
+
+
+def pack_ints(values):
+    """Pack integers (an iterable, each within 64 bits) as base64 of deflated little-endian differences."""
+    deltas = array.array("q")
+    before = 0
+    for value in values:
+        deltas.append(value - before)
+        before = value
+    if sys.byteorder == "big":
+        deltas.byteswap()
+    return base64.b64encode(zlib.compress(deltas.tobytes(), 1)).decode("ascii")
+
+
+def unpack_ints(text):
+    """Undo `pack_ints`; a plain JSON list passes through. Raises ValueError for anything else."""
+    if isinstance(text, list):
+        return [int(value) for value in text]
+    deltas = array.array("q")
+    try:
+        deltas.frombytes(zlib.decompress(base64.b64decode(text, validate=True)))
+    except (TypeError, zlib.error) as error:
+        raise ValueError("not packed integers: %s" % error)
+    if sys.byteorder == "big":
+        deltas.byteswap()
+    values, total = [], 0
+    for delta in deltas:
+        total += delta
+        values.append(total)
+    return values
