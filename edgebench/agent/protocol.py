@@ -80,6 +80,7 @@ class FrameWriter(object):
 class FrameReader(object):
     """Takes bytes as they come and gives back whole events of one nonce.
 
+    ``offset`` counts the bytes of frames taken so far (where to go on reading the device's file),
     ``noise`` counts lines that are no frames of ours, ``damaged`` frames with a wrong checksum or a gap before them,
     ``ended`` is true once the ``end`` event has come.
     """
@@ -93,13 +94,16 @@ class FrameReader(object):
         self.next_seq = 0
         self._rest = b""
 
+    def restart(self):
+        """Forget a half line: the stream is about to be read again from `offset`."""
+        self._rest = b""
+
     def feed(self, data):
         """Take bytes, return the list of events completed by them."""
         lines = (self._rest + data).split(b"\n")
         self._rest = lines.pop()
         events = []
         for line in lines:
-            self.offset += len(line) + 1
             event = self._event(line)
             if event is not None:
                 events.append(event)
@@ -112,6 +116,7 @@ class FrameReader(object):
         if at < 0:
             self.noise += 1 if line.strip() else 0
             return None
+        self.offset += len(line) - at + 1
         try:
             seq_text, crc_text, body = line[at + len(prefix) :].decode("utf-8").split(" ", 2)
             seq, crc = int(seq_text), int(crc_text, 16)

@@ -1,0 +1,168 @@
+"""The host's hand on the agent: puts it on the device, calls its verbs, follows a job."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from edgebench.agent.protocol import FrameReader
+from edgebench.controller.bundle import build_agent
+from edgebench.errors import DeviceError, DeviceLost, DeviceUnfit
+from edgebench.transports.base import Completed, Transport
+
+VERB_TIMEOUT_S = 60.0
+PYTHON_PROBE = (
+    "import sys,os,json;"
+    "sys.stdout.write('\\nEBPY '+json.dumps([list(sys.version_info[:3]),os.path.expanduser('~'),"
+    "os.path.abspath(sys.argv[1]) if sys.argv[1] else ''])+'\\n')"
+)
+
+
+class AgentClient:
+    """Calls the agent on one device. Raises `DeviceUnfit` where no usable Python is, `DeviceLost` on a broken link."""
+
+    def __init__(self, transport: Transport, *, python: str, home: str | None, root: str = "/") -> None:
+        self.transport = transport
+        self.python = python
+        self.root = root
+        self.python_version: tuple[int, ...] = ()
+        self._home = home
+        self._agent = ""
+
+    @property
+    def device(self) -> str:
+        """The device's name, for messages."""
+        return self.transport.name
+
+    @property
+    def home(self) -> str:
+        """edgebench's folder on the device, absolute; known after `deploy`."""
+        if self._home is None:
+            raise RuntimeError("deploy() comes first")
+        return self._home
+
+    def deploy(self) -> None:
+        """Find Python and the home folder, push the agent unless its hash is already there."""
+        done = self.transport.exec([self.python, "-c", PYTHON_PROBE, self._home or ""])
+        version, user_home, given = self._probe_answer(done)
+        self.python_version = tuple(version)
+        if self.python_version < (3, 6):
+            text = ".".join(map(str, version))
+            raise DeviceUnfit(self.device, f"Python {text} is too old: 3.6 or newer is needed", hint=PYTHON_HINT)
+        self._home = given or f"{user_home}/.edgebench"
+        agent = build_agent()
+        self._agent = f"{self._home}/agents/{agent.sha256}.zip"
+        with TemporaryDirectory() as folder:
+            source = Path(folder, "agent.zip")
+            source.write_bytes(agent.data)
+            self.transport.push(source, self._agent)
+
+    def _probe_answer(self, done: Completed) -> tuple[list[int], str, str]:
+        marked = [line for line in done.stdout.decode("utf-8", "replace").splitlines() if line.startswith("EBPY ")]
+        if not marked:
+            said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
+            raise DeviceUnfit(
+                self.device,
+                f"`{self.python}` does not run there: {said[-1] if said else f'exit status {done.returncode}'}",
+                hint=PYTHON_HINT,
+            )
+        version, user_home, given = json.loads(marked[-1][5:])
+        return version, user_home, given
+
+    def argv(self, verb: str, *args: str, nonce: str) -> list[str]:
+        """The command line of a verb on the device."""
+        return [self.python, self._agent, verb, "--nonce", nonce, *args]
+
+    def call(self, verb: str, *args: str, timeout_s: float = VERB_TIMEOUT_S) -> list[dict[str, Any]]:
+        """Run a verb to its end and return its events, `end` left out."""
+        nonce = secrets.token_hex(8)
+        done = self.transport.exec(self.argv(verb, *args, nonce=nonce), timeout_s=timeout_s)
+        reader = FrameReader(nonce)
+        events = reader.feed(done.stdout)
+        if not reader.ended:
+            said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+            reason = said[-1] if said else f"exit status {done.returncode}"
+            code = "disk-full" if "No space left" in reason else "device-lost"
+            error = DeviceUnfit if code == "disk-full" else DeviceLost
+            raise error(self.device, f"the agent's `{verb}` broke off: {reason}")
+        end = events.pop()
+        if end.get("code"):
+            raise _failure(self.device, verb, end)
+        return events
+
+    def home_call(self, verb: str, *args: str, timeout_s: float = VERB_TIMEOUT_S) -> list[dict[str, Any]]:
+        """A verb that works on the home folder."""
+        return self.call(verb, "--home", self.home, *args, timeout_s=timeout_s)
+
+    def facts(self) -> dict[str, Any]:
+        """The machine as observed."""
+        for event in self.home_call("facts", "--root", self.root):
+            if event["ev"] == "facts":
+                return dict(event["facts"])
+        raise DeviceLost(self.device, "the agent gave no facts")
+
+    def sources(self, power: str = "auto") -> list[dict[str, Any]]:
+        """Telemetry sources that are there, as `source` events."""
+        events = self.call("sensors", "--root", self.root, "--power", power)
+        return [event for event in events if event["ev"] == "source"]
+
+    def status(self) -> list[dict[str, Any]]:
+        """Jobs on the device, the lease and the journal."""
+        return self.home_call("status")
+
+    def start(self, job: str) -> dict[str, Any]:
+        """Start a pushed job; returns the `started` or `locked` event."""
+        for event in self.call("start", self.job_folder(job)):
+            if event["ev"] in ("started", "locked"):
+                return event
+        raise DeviceLost(self.device, "the agent did not say whether the job started")
+
+    def follow(self, job: str, nonce: str, offset: int, *, silence_s: float | None) -> Iterator[dict[str, Any]]:
+        """Events of a job from a byte offset of its file on, as they come; see `Following`."""
+        return Following(self, job, nonce, offset, silence_s).events()
+
+    def job_folder(self, job: str) -> str:
+        """The folder of a job on the device."""
+        return f"{self.home}/jobs/{job}"
+
+
+class Following:
+    """A job followed over a link that may drop: remembers how far it has read, so that it can go on later."""
+
+    def __init__(self, client: AgentClient, job: str, nonce: str, offset: int = 0, silence_s: float | None = None) -> None:
+        self.client = client
+        self.job = job
+        self.silence_s = silence_s
+        self.reader = FrameReader(nonce)
+        self.reader.offset = offset
+
+    @property
+    def ended(self) -> bool:
+        """Whether the job's `end` has come."""
+        return bool(self.reader.ended)
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """Yield events until `end`, or until the device says that the supervisor is gone."""
+        client = self.client
+        self.reader.restart()
+        argv = client.argv("follow", client.job_folder(self.job), "--from", str(self.reader.offset), nonce="0" * 16)
+        with client.transport.stream(argv, silence_s=self.silence_s) as stream:
+            for line in stream:
+                yield from self.reader.feed(line if line.endswith(b"\n") else line + b"\n")
+                if self.reader.ended:
+                    return
+
+
+PYTHON_HINT = 'name another interpreter: `python = "/usr/bin/python3.8"` in devices.toml, or install python3 there'
+
+
+def _failure(device: str, verb: str, end: dict[str, Any]) -> DeviceError:
+    code = str(end["code"])
+    message = str(end.get("message") or f"the agent's `{verb}` failed")
+    if code in ("disk-full", "permission", "runtime-missing"):
+        return DeviceUnfit(device, message, code=code)
+    return DeviceLost(device, message)
