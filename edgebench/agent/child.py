@@ -1,0 +1,58 @@
+"""The process that runs one step: loads one variant, says it is ready, and on `go` runs one pass.
+
+Started by the supervisor with the path of a step file::
+
+    {"pass": NAME, "variant": {...}, "step": {...}, "home": DIR, "jobdir": DIR, "fd": N, "nonce": HEX}
+
+Events go to the descriptor `fd`, commands come as JSON lines on stdin. Exit status 0, or 1 after an `error` event.
+"""
+
+import ctypes
+import faulthandler
+import json
+import os
+import signal
+import sys
+import traceback
+
+from .emitter import Emitter
+from .failures import Failure, Stage
+from .passes import PASSES
+from .session import Session
+
+PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent():
+    """Ask the kernel to kill this process when its parent dies; elsewhere the closed pipes end it at the next event."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def run_step(config, emitter, commands):
+    """Run the pass of a step file's content. Raises Failure."""
+    name = config["pass"]
+    if name not in PASSES:
+        raise Failure("internal", "no pass is called %s; known: %s" % (name, ", ".join(sorted(PASSES))), "start")
+    with Stage("start"):
+        PASSES[name](Session(config, emitter, commands))
+
+
+def main(path):
+    """Run the step file at `path` and return the exit status: 0, or 1 after an `error` event."""
+    with open(path, encoding="utf-8") as file:
+        config = json.load(file)
+    config.setdefault("name", os.path.splitext(os.path.basename(path))[0])
+    die_with_parent()
+    faulthandler.enable()
+    os.environ.update((config["variant"].get("env") or {}))
+    emitter = Emitter(config["fd"], config["nonce"])
+    try:
+        run_step(config, emitter, sys.stdin.buffer)
+    except Failure as failure:
+        traceback.print_exc()
+        emitter.emit("error", code=failure.code, message=failure.message, stage=failure.stage)
+        return 1
+    except BrokenPipeError:
+        return 1
+    return 0
