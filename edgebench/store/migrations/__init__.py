@@ -1,0 +1,1 @@
+"""Alembic's environment of the store; `edgebench.store.migrate` runs it, without an alembic.ini."""
