@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edgebench.agent.protocol import unpack_ints
 
-MISSING = -(2**63)
+MISSING = -(2**62)
 """A sensor that gave no value at that moment, in packed readings."""
 
 Ints = NDArray[np.int64]

@@ -137,7 +137,7 @@ def build_job(
             "power_hz": settings.power_hz,
             "slow_hz": 1.0,
             "seed": settings.seed,
-            "total_rails": context.total_rails,
+            "probes": context.probes,
         },
         "prepare": device.get("prepare", {}),
     }

@@ -110,7 +110,7 @@ class RunContext(msgspec.Struct, frozen=True, kw_only=True):
     min_psnr: float = 30.0
     require_delegated: float | None = None
     power_csv: str | None = None
-    total_rails: list[str] = []
+    probes: dict[str, list[str]] = {}
     warnings: list[tuple[str, str, str]] = []
 
 

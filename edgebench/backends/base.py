@@ -1,0 +1,69 @@
+"""What the host must know of a runtime: one page that every backend fills."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from edgebench.errors import UnknownName
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Arrays = dict[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
+class DeviceRuntime:
+    """The runtime that a device has: its version, where it was found, and the device's Python."""
+
+    version: str
+    path: str | None
+    python: tuple[int, ...]
+
+
+class Backend(Protocol):
+    """A runtime as the host sees it."""
+
+    name: str
+    formats: tuple[str, ...]
+    accelerators: tuple[str, ...]
+    default_accelerator: str
+
+    def preflight(self, model: Path, runtime: DeviceRuntime, options: dict[str, str]) -> list[str]:
+        """Refuse what the device's runtime is known to refuse; return warnings, one line each.
+
+        Raises `RowFailure` (`load-failed`, `unsupported-op`, `unsupported-precision`...) with the cure as its hint.
+        """
+        ...
+
+    def reference(self, model: Path, inputs: Arrays, work: Path) -> Arrays:
+        """Outputs of `model` for `inputs` on the host's CPU, by name, from a process of its own.
+
+        `work` is a folder for its files. Raises `RowFailure` when the host cannot run it.
+        """
+        ...
+
+
+BACKENDS = {"onnxruntime": "edgebench.backends.onnxruntime"}
+"""Where each backend lives; each module has a `backend`."""
+
+
+def get_backend(name: str) -> Backend:
+    """The backend of that name. Raises `UnknownName` with the nearest one."""
+    from importlib import import_module
+
+    if name not in BACKENDS:
+        raise UnknownName("backend", name, BACKENDS)
+    backend: Backend = import_module(BACKENDS[name]).backend
+    return backend
+
+
+def backend_for(format_name: str) -> str:
+    """The backend that runs files of a format when none was named. Raises `UnknownName`."""
+    by_format = {"onnx": "onnxruntime"}
+    if format_name not in by_format:
+        raise UnknownName("model format", format_name, by_format, hint="this version runs .onnx files")
+    return by_format[format_name]

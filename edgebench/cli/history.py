@@ -1,0 +1,9 @@
+"""`edgebench history`."""
+
+from __future__ import annotations
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""

@@ -1,0 +1,102 @@
+"""What surrounded the run: pins, clocks, temperatures, throttle evidence, load, and what the sampler itself cost."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from edgebench.controller.assembly.moments import find_moments, foreign_shares
+from edgebench.controller.events import JobEvents
+from edgebench.records import Environment, Invocation, Metric
+
+FINGERPRINT_FACTS = (
+    "machine",
+    "cpu_model",
+    "cores",
+    "kernel",
+    "os",
+    "libc",
+    "board",
+    "l4t",
+    "governors",
+    "turbo",
+    "smt",
+)
+
+
+def describe_environment(job: JobEvents, backend_version: str | None, invocations: Sequence[Invocation]) -> Environment:
+    """The environment record of a run."""
+    utils = [one.cpu_util for one in invocations if one.cpu_util is not None]
+    sampler = job.sampler
+    wall = float(sampler.get("wall_ns") or 0)
+    return Environment(
+        fingerprint=fingerprint(job.facts, backend_version, job.prepared.get("pins")),
+        facts=job.facts,
+        pins=dict(job.prepared.get("pins") or {}),
+        pins_after=dict(job.after.get("pins") or {}),
+        frequencies_mhz=_ranges(job, "cpufreq", 1000.0),
+        temperatures_c=_ranges(job, "thermal", 1000.0),
+        throttle=sorted({kind for _, _, kind in find_moments(job) if kind.startswith("throttle")}),
+        foreign_load=foreign_load(job),
+        cpu_util=min(utils) if utils else None,
+        sampler={
+            "core_share": float(sampler["cpu_ns"]) / wall if wall and sampler.get("cpu_ns") is not None else None,
+            "reads": float(sampler["reads"]) if sampler.get("reads") is not None else None,
+        },
+        clock={key: int(value) for key, value in (job.hello.get("clock") or {}).items() if isinstance(value, int)},
+    )
+
+
+def fingerprint(facts: dict[str, Any], backend_version: str | None, pins: object) -> str:
+    """A short digest of what makes two runs comparable: machine, system, driver, runtime, pins."""
+    kept = {key: facts.get(key) for key in FINGERPRINT_FACTS}
+    text = json.dumps([kept, backend_version, pins], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def foreign_load(job: JobEvents) -> float | None:
+    """Mean share of all CPU time taken by others over the whole job, None where it was not seen."""
+    series = job.series.get("load")
+    shares = foreign_shares(series) if series else []
+    total = sum(end - begin for begin, end, _ in shares)
+    return sum((end - begin) * share for begin, end, share in shares) / total if total else None
+
+
+def _ranges(job: JobEvents, source: str, scale: float) -> dict[str, list[float]]:
+    """First, least, greatest and last value of every column."""
+    series = job.series.get(source)
+    found = {}
+    for column in series.columns[1:] if series else []:
+        _, values = series.column(column) if series else ((), ())
+        if len(values):
+            found[column] = [float(v) / scale for v in (values[0], values.min(), values.max(), values[-1])]
+    return found
+
+
+def temperature_metric(job: JobEvents) -> Metric:
+    """Hottest reading of any zone during the run."""
+    ranges = _ranges(job, "thermal", 1000.0)
+    if not ranges:
+        source = job.series["thermal"].source if "thermal" in job.series else {}
+        state = "unsupported" if source.get("state") == "unsupported" else "unavailable"
+        return Metric(unit="degC", state=state, why=str(source.get("why") or "no thermal zone was read"))
+    zone = max(ranges, key=lambda name: ranges[name][2])
+    return Metric(unit="degC", value=ranges[zone][2], statistic=f"max of {zone}", k=1, why="a maximum: no interval")
+
+
+def drift_c(job: JobEvents) -> float:
+    """How far the temperature moved between first and last invocation: the largest of all zones, degC."""
+    invocations = [step for step in job.of_pass("invocation") if step.start_ns.size]
+    series = job.series.get("thermal")
+    if not series or len(invocations) < 2:
+        return 0.0
+    begin, end = int(invocations[0].start_ns[0]), int(invocations[-1].start_ns[-1])
+    moved = [0.0]
+    for column in series.columns[1:]:
+        t, milli = series.column(column)
+        inside = milli[(t >= begin) & (t <= end)]
+        if inside.size > 1:
+            moved.append(abs(float(inside[-1] - inside[0])) / 1000)
+    return max(moved)

@@ -1,0 +1,110 @@
+"""Why a run's grade is not better: the table of `grade.py` applied to what was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgebench.controller.assembly.environment import drift_c
+from edgebench.controller.assembly.grade import (
+    CPU_UTIL_LIMIT,
+    DRIFT_LIMIT_C,
+    FOREIGN_LOAD_LIMIT,
+    SAMPLER_LIMIT,
+    SPREAD_LIMIT,
+)
+from edgebench.controller.events import JobEvents
+from edgebench.controller.spec import RunContext
+from edgebench.records import Environment, Invocation, Metric, Placement, SteadySummary
+from edgebench.stats.quantised import TimerCheck
+
+DEFAULT_INVOCATIONS = 6
+
+
+def find_reasons(
+    context: RunContext,
+    job: JobEvents,
+    *,
+    invocations: Sequence[Invocation],
+    steady: SteadySummary,
+    environment: Environment,
+    placement: Placement,
+    median: Metric | None,
+    timer: TimerCheck | None,
+) -> dict[str, str]:
+    """Code -> what was seen, for every row of the table that applies."""
+    found: dict[str, str] = {}
+    found |= _how_measured(context, job, invocations, steady)
+    found |= _surroundings(job, environment)
+    found |= _pins(environment)
+    if placement.share is not None and placement.share < 1:
+        found["fallback"] = f"{placement.share:.0%} of the model ran on {context.ask.accelerator}"
+    if timer is not None and not timer.spread_allowed:
+        found["quantised-timer"] = timer.why or "quantised timer"
+    found |= _spread(context, median)
+    return found
+
+
+def _how_measured(
+    context: RunContext, job: JobEvents, invocations: Sequence[Invocation], steady: SteadySummary
+) -> dict[str, str]:
+    found = {}
+    if context.device.simulated:
+        found["simulated"] = "simulated device"
+    if job.facts.get("emulated"):
+        found["emulated"] = "emulated processor"
+    planned = context.settings.invocations
+    if context.settings.mode == "quick":
+        found["quick"] = "quick"
+    elif planned < DEFAULT_INVOCATIONS:
+        found["quick"] = f"{planned} invocations"
+    good = sum(one.outcome.status == "ok" for one in invocations)
+    if 0 < good < planned:
+        found["invocations-failed"] = f"{good} of {planned} invocations finished"
+    if steady.class_ == "never-steady":
+        found["never-steady"] = "never steady: " + ", ".join(f"{n} {kind}" for kind, n in steady.counts.items())
+    if job.damaged or job.end is None:
+        found["damaged-record"] = f"{job.damaged} damaged events" if job.damaged else "the record has no end"
+    if job.plan.get("reduced"):
+        found["cut-short"] = f"cut by --max-time {context.settings.max_time_s:g}"
+    if any("aggregate" in (step.summary or {}) for step in job.of_pass("invocation")):
+        found["aggregate-only"] = "aggregates only"
+    return found
+
+
+def _surroundings(job: JobEvents, environment: Environment) -> dict[str, str]:
+    found = {}
+    if environment.throttle:
+        found["throttled"] = "throttled: " + ", ".join(environment.throttle)
+    moved = drift_c(job)
+    if moved > DRIFT_LIMIT_C:
+        found["temperature-drift"] = f"temperature moved {moved:.1f} degC"
+    if environment.foreign_load is not None and environment.foreign_load > FOREIGN_LOAD_LIMIT:
+        found["foreign-load"] = f"other programs took {environment.foreign_load:.0%} of the CPU"
+    if environment.cpu_util is not None and environment.cpu_util < CPU_UTIL_LIMIT:
+        found["cpu-starved"] = f"CPU time / (wall x threads) {environment.cpu_util:.2f}"
+    share = environment.sampler.get("core_share")
+    if share is not None and share > SAMPLER_LIMIT:
+        found["sampler-cost"] = f"sampler took {share:.1%} of a core"
+    return found
+
+
+def _pins(environment: Environment) -> dict[str, str]:
+    before, after = environment.pins, environment.pins_after
+    governors = before.get("governor") or before.get("governors")
+    values = set(governors.values()) if isinstance(governors, dict) else {governors} if governors else set()
+    found = {}
+    if values != {"performance"}:
+        seen = ", ".join(sorted(map(str, values))) or "not visible"
+        found["not-pinned"] = f"clock governor {seen}"
+    if after and before and after != before:
+        lost = sorted(key for key in before if after.get(key) != before[key])
+        found["pin-lost"] = "changed during the run: " + ", ".join(lost)
+    return found
+
+
+def _spread(context: RunContext, median: Metric | None) -> dict[str, str]:
+    if median is None or median.value is None or median.lo is None or median.hi is None:
+        return {}
+    half = (median.hi - median.lo) / 2 / median.value
+    limit = context.session.noise_floor or SPREAD_LIMIT
+    return {"spread": f"interval +-{half:.1%}"} if half > limit else {}

@@ -1,0 +1,194 @@
+"""One run's record, put together from its context and what the device reported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgebench.controller.assembly.environment import describe_environment, temperature_metric
+from edgebench.controller.assembly.fidelity import judge_fidelity
+from edgebench.controller.assembly.grade import grade
+from edgebench.controller.assembly.latency import (
+    invocation_records,
+    latency_metrics,
+    measured_invocations,
+    steady_summary,
+    step_outcome,
+    timer_check,
+)
+from edgebench.controller.assembly.memory import memory_metrics
+from edgebench.controller.assembly.moments import find_moments
+from edgebench.controller.assembly.placement import judge_placement
+from edgebench.controller.assembly.power import power_metrics, power_source
+from edgebench.controller.assembly.reasons import find_reasons
+from edgebench.controller.assembly.soak import paced_metrics, soak_metrics
+from edgebench.controller.assembly.static import static_metrics, variant_record
+from edgebench.controller.collect import CollectedJob
+from edgebench.controller.events import Ints, JobEvents
+from edgebench.controller.spec import RunContext
+from edgebench.records import Fidelity, Grade, Invocation, Metric, Outcome, Placement, Run, SteadySummary, Warn
+
+Samples = dict[str, Ints]
+"""Raw arrays of a run by name: `latency_ns/I` and `start_ns/I` of invocation I, and those of the soak."""
+
+OUTLIER_SHARE = 0.01
+
+
+def assemble(context: RunContext, job: CollectedJob) -> tuple[Run, Samples]:
+    """The run and its raw samples."""
+    events = job.events
+    steps = events.of_pass("invocation")
+    effective = _effective(events)
+    threads = effective.get("threads")
+    measured = measured_invocations(steps)
+    invocations = invocation_records(steps, find_moments(events), threads, context.inputs)
+    timer = timer_check(measured, int((events.hello.get("clock") or {}).get("resolution_ns") or 1))
+    metrics = latency_metrics(measured, timer)
+    soak, soak_figures = soak_metrics(context, events)
+    paced, paced_figures = paced_metrics(context, events)
+    power, power_figures = power_metrics(context, events, paced, power_source(events))
+    memory, memory_figures = memory_metrics(context, events)
+    placement = judge_placement(context, events)
+    fidelity = judge_fidelity(context, job)
+    environment = describe_environment(events, _version(events), invocations)
+    steady = steady_summary(measured)
+    metrics |= soak_figures | paced_figures | power_figures | memory_figures
+    metrics |= {"temperature_max": temperature_metric(events), "cpu_util": _util_metric(environment.cpu_util)}
+    outcome = judge_outcome(context, events, invocations, steady, fidelity, placement)
+    reasons = find_reasons(
+        context,
+        events,
+        invocations=invocations,
+        steady=steady,
+        environment=environment,
+        placement=placement,
+        median=metrics.get("latency_p50"),
+        timer=timer,
+    )
+    run = Run(
+        id=context.run_id,
+        session=context.session.id,
+        started_at=context.started_at,
+        device=context.device,
+        kind="simulated" if context.device.simulated else "measured",
+        note=context.note,
+        parent=context.parent,
+        tags=context.tags,
+        variant=variant_record(context, effective, _version(events)),
+        outcome=outcome,
+        grade=grade(reasons) if outcome.status in ("ok", "unstable") else Grade(letter="D"),
+        metrics=(metrics if outcome.status in ("ok", "unstable") else {}) | static_metrics(context),
+        steady=steady,
+        soak=soak,
+        paced=paced,
+        invocations=invocations,
+        power=power,
+        memory=memory,
+        placement=placement,
+        fidelity=fidelity,
+        environment=environment,
+        warnings=_warnings(context, events, invocations, fidelity),
+    )
+    return run, _samples(events)
+
+
+def judge_outcome(
+    context: RunContext,
+    job: JobEvents,
+    invocations: Sequence[Invocation],
+    steady: SteadySummary,
+    fidelity: Fidelity,
+    placement: Placement,
+) -> Outcome:
+    """Status and code of the run (measurement.md, section 9)."""
+    good = [one for one in invocations if one.outcome.status == "ok" and one.iterations]
+    ended = str((job.end or {}).get("code") or "")
+    if ended == "interrupted":
+        return Outcome(status="failed", code="interrupted", message=f"interrupted after {len(good)} invocations")
+    if not good:
+        return _first_failure(job, ended)
+    if fidelity.state == "wrong":
+        return Outcome(status="failed", code="wrong-output", message=fidelity.why)
+    missing = _not_delegated(context, placement)
+    if missing is not None:
+        return missing
+    planned = len(invocations)
+    failed = next((one.outcome for one in invocations if one.outcome.status == "failed"), None)
+    if failed is not None:
+        message = f"{len(good)} of {planned} invocations finished; {failed.message}"
+        return Outcome(status="unstable", code=failed.code, message=message)
+    if steady.class_ == "never-steady":
+        return Outcome(status="unstable", message="most invocations never got steady")
+    return Outcome(status="ok")
+
+
+def _first_failure(job: JobEvents, ended: str) -> Outcome:
+    for _, step in sorted(job.steps.items()):
+        found = step_outcome(step)
+        if found.status == "failed":
+            return found
+    for error in job.errors:
+        return Outcome(status="failed", code=error.get("code") or "internal", message=str(error.get("message")))
+    message = str((job.end or {}).get("message") or "the device's record broke off before anything was measured")
+    return Outcome(status="failed", code=ended or "device-lost", message=message)  # type: ignore[arg-type]
+
+
+def _not_delegated(context: RunContext, placement: Placement) -> Outcome | None:
+    wanted = context.ask.accelerator
+    if placement.share is None or wanted == "cpu":
+        return None
+    if placement.share == 0:
+        return Outcome(status="failed", code="delegate-failed", message=f"no node ran on {wanted}")
+    required = context.require_delegated
+    if required is not None and placement.share < required:
+        message = f"{placement.share:.0%} of the nodes ran on {wanted}; {required:.0%} were required"
+        return Outcome(status="failed", code="delegate-partial", message=message)
+    return None
+
+
+def _effective(job: JobEvents) -> dict[str, object]:
+    for _, step in sorted(job.steps.items()):
+        if step.loaded.get("effective"):
+            return dict(step.loaded["effective"])
+    return {}
+
+
+def _version(job: JobEvents) -> str | None:
+    return next((str(s.loaded["version"]) for s in job.steps.values() if s.loaded.get("version")), None)
+
+
+def _util_metric(value: float | None) -> Metric:
+    if value is None:
+        return Metric(unit="share", state="unavailable", why="the number of threads is not known")
+    return Metric(unit="share", value=value, statistic="least of all invocations", why="describes the run; no interval")
+
+
+def _warnings(context: RunContext, job: JobEvents, invocations: Sequence[Invocation], fidelity: Fidelity) -> list[Warn]:
+    told = [Warn(code=code, text=text, hint=hint or None) for code, text, hint in context.warnings]
+    events = job.warnings + [w for step in job.steps.values() for w in step.warnings]
+    seen = {(str(w.get("code")), str(w.get("text"))): w for w in events}
+    told += [Warn(code=code, text=text, hint=w.get("hint")) for (code, text), w in seen.items()]
+    shares = [one.outliers.over_2x for one in invocations if one.outcome.status == "ok"]
+    if shares and max(shares) > OUTLIER_SHARE:
+        text = f"up to {max(shares):.1%} of the iterations took over twice the median"
+        told.append(Warn(code="outliers", text=text, hint="`--json` names their moments; close other programs"))
+    if fidelity.state == "unavailable":
+        hint = "give one with `--reference MODEL`"
+        told.append(Warn(code="no-reference", text=f"outputs not checked: {fidelity.why}", hint=hint))
+    if context.facts.uncounted:
+        text = f"not counted in MACs: {', '.join(context.facts.uncounted[:3])}"
+        told.append(Warn(code="uncounted-ops", text=text, hint="`edgebench inspect` lists them all"))
+    return told
+
+
+def _samples(job: JobEvents) -> Samples:
+    samples: Samples = {}
+    for at, step in enumerate(job.of_pass("invocation")):
+        if step.duration_ns.size:
+            samples[f"latency_ns/{at}"] = step.duration_ns
+            samples[f"start_ns/{at}"] = step.start_ns
+    for name in ("soak", "paced"):
+        for step in job.of_pass(name):
+            if step.duration_ns.size:
+                samples[f"latency_ns/{name}"] = step.duration_ns
+                samples[f"start_ns/{name}"] = step.start_ns
+    return samples

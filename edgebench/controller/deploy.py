@@ -1,0 +1,120 @@
+"""Brings a row's files to the device: the model by its hash (once), its inputs, its job.
+
+Names on the device are made of hashes and numbers: no file name of the user's ever gets there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from edgebench.artifacts.artifact import load_artifact
+from edgebench.controller.rows import PreparedRow
+from edgebench.controller.session import DeviceSession
+from edgebench.controller.view import View
+from edgebench.errors import DeviceUnfit, RowFailure
+
+RUNTIME_ENV = {"onnxruntime": {"OPENBLAS_CORETYPE": "ARMV8"}}
+"""numpy 1.19.5's OpenBLAS dies with `Illegal instruction` on a Jetson Nano's Cortex-A57 unless told its core."""
+
+
+def push_model(device: DeviceSession, row: PreparedRow, view: View) -> dict[str, Any]:
+    """Push artifact, inputs and libraries; return the variant as job.json wants it. Raises `RowFailure`, `DeviceLost`."""
+    artifact = load_artifact(row.request.model_path)
+    if artifact.sha256 != row.context.facts.sha256:
+        raise RowFailure("bad-input", f"{row.request.model_path.name} changed after it was examined", hint="run again")
+    folder = f"artifacts/{artifact.sha256}"
+    _make_folder(device, folder)
+    try:
+        for at, file in enumerate(artifact.files):
+            # external weights keep the name that the model refers to; the model itself has a name of ours
+            target = f"{folder}/model.{artifact.format}" if at == 0 else f"{folder}/{file.name}"
+            _make_folder(device, str(Path(target).parent))
+            _push(device, row.request.model_path.parent / file.name, target, view)
+        inputs = _push_inputs(device, row, view)
+        options = _push_libraries(device, row, view)
+    except DeviceUnfit as unfit:
+        raise RowFailure(unfit.code, unfit.message, hint=unfit.hint) from unfit
+    ask = row.context.ask
+    return {
+        "backend": ask.backend,
+        "model": f"{folder}/model.{artifact.format}",
+        "accelerator": ask.accelerator,
+        "precision": ask.precision,
+        "threads": ask.threads,
+        "batch": ask.batch,
+        "shapes": ask.shapes,
+        "input": {
+            "seed": row.context.settings.seed,
+            "range": list(ask.input_range) if ask.input_range else None,
+            "files": inputs,
+            "cycled": row.inputs.cycled,
+        },
+        "states": ask.states,
+        "options": options,
+        "runtime_path": row.runtime.path,
+        "env": _environment(device, ask.backend),
+    }
+
+
+def push_job(device: DeviceSession, job: dict[str, Any]) -> None:
+    """Write job.json into the job's folder on the device."""
+    _make_folder(device, f"jobs/{job['job']}")
+    with TemporaryDirectory(prefix="edgebench-") as work:
+        source = Path(work, "job.json")
+        source.write_text(json.dumps(job), encoding="utf-8")
+        device.transport.push(source, f"{device.client.job_folder(job['job'])}/job.json")
+
+
+def _push_inputs(device: DeviceSession, row: PreparedRow, view: View) -> list[str]:
+    targets = []
+    with TemporaryDirectory(prefix="edgebench-") as work:
+        for source in row.inputs.written_to(Path(work)):
+            digest = hashlib.sha256(source.read_bytes()).hexdigest()
+            _make_folder(device, "artifacts/inputs")
+            targets.append(f"artifacts/inputs/{digest}.npz")
+            _push(device, source, targets[-1], view)
+    return targets
+
+
+def _push_libraries(device: DeviceSession, row: PreparedRow, view: View) -> dict[str, str]:
+    """Files named by an option (a custom-op library) travel too, and the option names them as they are there."""
+    options = dict(row.context.ask.options)
+    library = options.get("custom_op_library")
+    if library:
+        source = Path(library)
+        if not source.is_file():
+            raise RowFailure(
+                "bad-input", f"custom_op_library: no such file: {library}", hint="give a path on this host"
+            )
+        digest = hashlib.sha256(source.read_bytes()).hexdigest()
+        _make_folder(device, "artifacts/libraries")
+        options["custom_op_library"] = f"artifacts/libraries/{digest}.so"
+        _push(device, source, options["custom_op_library"], view)
+    return options
+
+
+def _push(device: DeviceSession, source: Path, target: str, view: View) -> None:
+    name = device.entry.name
+
+    def progress(done: int, total: int) -> None:
+        view.transfer(name, source.name, done, total)
+
+    device.transport.push(source, f"{device.client.home}/{target}", progress=progress)
+
+
+def _make_folder(device: DeviceSession, folder: str) -> None:
+    done = device.transport.exec(["mkdir", "-p", "--", f"{device.client.home}/{folder}"])
+    if done.returncode != 0:
+        said = done.stderr.decode("utf-8", "replace").strip()
+        code = "disk-full" if "No space left" in said else "permission"
+        raise DeviceUnfit(device.entry.name, said or "cannot make a folder there", code=code)
+
+
+def _environment(device: DeviceSession, backend: str) -> dict[str, str]:
+    is_arm = str(device.facts.get("machine", "")).startswith("aarch64")
+    old = tuple(device.client.python_version) < (3, 8)
+    return dict(RUNTIME_ENV.get(backend, {})) if is_arm and old else {}

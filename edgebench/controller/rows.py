@@ -1,0 +1,155 @@
+"""From a request to a row ready to run: the model examined on the host, the variant fitted to the device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edgebench.artifacts.artifact import Artifact, load_artifact
+from edgebench.backends.base import DeviceRuntime, get_backend
+from edgebench.controller.inputs import InputFiles, gather_inputs
+from edgebench.controller.planning import extend_for_power
+from edgebench.controller.session import DeviceSession, new_id, now_text
+from edgebench.controller.spec import ModelFacts, RunContext, Settings, VariantAsk
+from edgebench.controller.view import View
+from edgebench.errors import ModelError, RowFailure
+from edgebench.records import PrecisionParts, Session
+
+
+@dataclass(frozen=True)
+class RowRequest:
+    """One row asked for: a model file, its variant, settings and the user's notes."""
+
+    model_path: Path
+    model: str
+    label: str
+    ask: VariantAsk
+    settings: Settings
+    facts: ModelFacts
+    files: tuple[Path, ...] = ()
+    note: str | None = None
+    parent: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    quality: dict[str, float] = field(default_factory=dict)
+    reference: str | None = None
+    min_psnr: float = 30.0
+    require_delegated: float | None = None
+    power_csv: str | None = None
+    prepare: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PreparedRow:
+    """A row that the device can be asked to run."""
+
+    request: RowRequest
+    context: RunContext
+    runtime: DeviceRuntime
+    inputs: InputFiles
+    prepare: dict[str, str]
+
+
+def examine(path: Path, ask: VariantAsk) -> tuple[Artifact, ModelFacts, VariantAsk]:
+    """Read a model on the host: hash, counts, shapes resolved. Raises `ModelError` or `UsageError`."""
+    from edgebench.artifacts.counting import count
+    from edgebench.artifacts.liveness import estimated_peak_bytes
+    from edgebench.artifacts.onnx_model import read_onnx
+    from edgebench.artifacts.shapes import resolve_shapes
+
+    artifact = load_artifact(path)
+    backend = get_backend(ask.backend)
+    if artifact.format not in backend.formats:
+        known = ", ".join(f".{name}" for name in backend.formats)
+        raise ModelError(f"{path}: {ask.backend} does not run {artifact.format} files", hint=f"it runs {known}")
+    info = read_onnx(path)
+    given = {name: tuple(dims) for name, dims in ask.shapes.items()}
+    if ask.input:
+        shapes: dict[str, tuple[int, ...]] = {}
+    else:
+        shapes = resolve_shapes(info, given, ask.batch)
+    counts = count(path, shapes) if shapes else None
+    facts = ModelFacts(
+        sha256=artifact.sha256,
+        bytes=artifact.bytes,
+        format=artifact.format,
+        params=counts.params if counts else None,
+        params_nonzero=counts.params_nonzero if counts else None,
+        macs=counts.macs if counts and counts.complete else None,
+        flops=counts.flops if counts and counts.complete else None,
+        activations=counts.activations if counts and counts.complete else None,
+        convs=counts.convs if counts else None,
+        estimated_peak_bytes=estimated_peak_bytes(path, shapes) if shapes else None,
+        precision=PrecisionParts(
+            weights=info.precision.weights,
+            activations=info.precision.activations,
+            io=info.precision.io,
+            compute=info.precision.compute,
+        ),
+        uncounted=list(counts.uncounted) if counts else [],
+    )
+    states = ask.states or {pair.output: pair.input for pair in info.state_pairs}
+    resolved = {name: list(dims) for name, dims in shapes.items()}
+    return artifact, facts, msgspec.structs.replace(ask, shapes=resolved, states=states)
+
+
+def prepare_row(device: DeviceSession, session: Session, request: RowRequest, view: View) -> PreparedRow:
+    """Fit a request to a device. Raises `RowFailure` where the device cannot run it."""
+    runtime = device_runtime(device.facts, request.ask.backend, device.entry.name)
+    view.phase(device.entry.name, "preflight", request.label)
+    backend = get_backend(request.ask.backend)
+    told = backend.preflight(request.model_path, runtime, request.ask.options)
+    settings, extensions = extend_for_power(request.settings, _power_rate(device, request.settings))
+    for line in extensions:
+        view.tell(f"{device.entry.name}: {line}")
+    inputs = gather_inputs(request.model_path, request.ask)
+    context = RunContext(
+        run_id=new_id(),
+        session=session,
+        started_at=now_text(),
+        device=device.ref,
+        model_path=str(request.model_path.absolute()),
+        model=request.model,
+        label=request.label,
+        ask=request.ask,
+        facts=request.facts,
+        settings=settings,
+        inputs=inputs.names,
+        note=request.note,
+        parent=request.parent,
+        tags=request.tags,
+        quality=request.quality,
+        reference=request.reference,
+        min_psnr=request.min_psnr,
+        require_delegated=request.require_delegated,
+        power_csv=request.power_csv,
+        probes=device.probe_options,
+        warnings=[("preflight", line, "") for line in told],
+    )
+    return PreparedRow(request, context, runtime, inputs, request.prepare)
+
+
+def device_runtime(facts: dict[str, Any], backend: str, device: str) -> DeviceRuntime:
+    """The runtime that the device has. Raises `RowFailure` (`runtime-missing`) with the command that installs it."""
+    found = (facts.get("runtimes") or {}).get(backend)
+    python = tuple(int(part) for part in facts.get("python_version", ())) or (0,)
+    if not found or not found.get("version"):
+        text = ".".join(map(str, python))
+        raise RowFailure(
+            "runtime-missing",
+            f"{device} has no {backend} for its Python {text}",
+            hint=f"`edgebench devices setup {device}` installs it; `edgebench devices check {device}` says more",
+        )
+    return DeviceRuntime(str(found["version"]), found.get("path"), python)
+
+
+def _power_rate(device: DeviceSession, settings: Settings) -> float | None:
+    """Samples a second of the power source, None where there is none."""
+    if settings.power == "off":
+        return None
+    for source in device.sources(settings.power):
+        if str(source.get("name", "")).startswith("power") and source.get("state") == "ok":
+            return min(settings.power_hz, float(source.get("rate_hz") or settings.power_hz))
+    return None

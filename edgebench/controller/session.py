@@ -1,0 +1,151 @@
+"""A device in use: connected, deployed to, known by its facts, leftovers of dead sessions brought home."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import platform
+import sys
+import uuid
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from edgebench.controller.agent_client import AgentClient
+from edgebench.controller.devices import DeviceEntry
+from edgebench.controller.view import View
+from edgebench.errors import ConfigError
+from edgebench.records import DeviceRef, Session, SessionDevice
+from edgebench.transports.base import Transport
+from edgebench.transports.places import LocalPlace, Place, SshPlace
+
+Connect = Callable[[Place], Transport]
+
+
+def now_text() -> str:
+    """The present moment as ISO 8601 in UTC, to the microsecond (rows sort by it)."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def new_id() -> str:
+    """A new id for a session or a run: random, its first characters enough to name it."""
+    return uuid.uuid4().hex
+
+
+def place_of(entry: DeviceEntry) -> Place:
+    """How to reach a device of the user's file. Raises `ConfigError` for a transport that is not there yet."""
+    if entry.transport == "local":
+        return LocalPlace(entry.name)
+    if entry.transport == "ssh":
+        return SshPlace(
+            entry.name,
+            entry.host or "",
+            port=entry.port,
+            user=entry.user,
+            key=Path(entry.key).expanduser() if entry.key else None,
+            known_hosts=Path(entry.known_hosts).expanduser() if entry.known_hosts else None,
+        )
+    raise ConfigError(f"[{entry.name}] transport {entry.transport!r} is not supported by this version")
+
+
+class DeviceSession(AbstractContextManager["DeviceSession"]):
+    """One device, open. Raises the `DeviceError`s of its transport and agent while opening."""
+
+    def __init__(self, entry: DeviceEntry, view: View, connect: Connect | None = None) -> None:
+        self.entry = entry
+        self.view = view
+        self._connect = connect or _connect_with_retries
+        self.transport: Transport
+        self.client: AgentClient
+        self.facts: dict[str, Any] = {}
+        self.device_id = ""
+
+    def __enter__(self) -> DeviceSession:
+        self.connect()
+        try:
+            self.facts = self.client.facts()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def connect(self) -> None:
+        """Reach the device and make sure that the agent is on it; used again after the link was lost."""
+        entry = self.entry
+        self.view.phase(entry.name, "connect", entry.where)
+        self.transport = self._connect(place_of(entry))
+        try:
+            self.view.phase(entry.name, "deploy")
+            self.client = AgentClient(
+                self.transport, python=entry.python or _default_python(entry), home=_home(entry), root=entry.root
+            )
+            self.client.deploy()
+            self.device_id = _device_id(entry, self.transport)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the device."""
+        self.transport.close()
+
+    @property
+    def ref(self) -> DeviceRef:
+        """The device as rows name it."""
+        entry = self.entry
+        return DeviceRef(name=entry.name, id=self.device_id, profile=entry.profile, simulated=entry.is_simulated)
+
+    def record(self) -> Session:
+        """A new session record of this device, its plan still empty."""
+        entry = self.entry
+        device = SessionDevice(
+            name=entry.name,
+            profile=entry.profile,
+            id=self.device_id,
+            transport=entry.transport,
+            simulated=entry.is_simulated,
+            facts=self.facts,
+        )
+        return Session(id=new_id(), started_at=now_text(), device=device)
+
+
+def holder_name(session_id: str) -> str:
+    """Who holds a device, as told to others."""
+    try:
+        user = getpass.getuser()
+    except OSError:  # no passwd entry, as in some containers
+        user = "someone"
+    return f"{user}@{platform.node()} (session {session_id[:8]})"
+
+
+def _connect_with_retries(place: Place) -> Transport:
+    from edgebench.transports.registry import connect
+
+    return connect(place)
+
+
+def _default_python(entry: DeviceEntry) -> str:
+    return sys.executable if entry.transport == "local" else "python3"
+
+
+def _home(entry: DeviceEntry) -> str | None:
+    if entry.home:
+        return entry.home
+    if entry.transport != "local":
+        return None
+    import platformdirs
+
+    return str(Path(platformdirs.user_cache_dir("edgebench"), "device"))
+
+
+def _device_id(entry: DeviceEntry, transport: Transport) -> str:
+    identity = transport.identity()
+    if not entry.is_simulated:
+        return identity
+    digest = hashlib.sha256(f"{identity} {entry.name} {entry.root}".encode()).hexdigest()[:16]
+    return f"simulated:{digest}"
