@@ -21,7 +21,8 @@ LARGEST_VALUE = 4096
 """Elements; shape arithmetic is far smaller, and a hostile graph must not make us compute more."""
 
 _ARITHMETIC = """Add Cast Ceil Concat ConstantOfShape Div Equal Floor Gather Identity Max Min Mod Mul Neg ReduceProd
-    Reshape Slice Squeeze Sub Unsqueeze Where"""
+    Reshape Slice Squeeze Sub
+    Transpose Unsqueeze Where"""
 
 
 def fold(model: ModelProto, dims: Mapping[str, tuple[int, ...]]) -> bool:

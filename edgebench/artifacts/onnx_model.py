@@ -91,7 +91,14 @@ def _spec(value: ValueInfoProto) -> TensorSpec:
     return TensorSpec(value.name, dtype_name(tensor.elem_type), dims)
 
 
+_NO_NAME = frozenset({"", "?", "-1", "None"})
+"""What exporters write as the name of an axis that has none; two such axes have nothing to do with each other."""
+
+
 def _dim(dim: object) -> Dim:
     """A fixed size, a symbol, or None; sizes of 0 and below are how some exporters write "not known"."""
     value = int(getattr(dim, "dim_value", 0))
-    return value if value > 0 else str(getattr(dim, "dim_param", "")) or None
+    if value > 0:
+        return value
+    symbol = str(getattr(dim, "dim_param", ""))
+    return None if symbol in _NO_NAME else symbol

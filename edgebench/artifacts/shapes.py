@@ -11,6 +11,8 @@ from edgebench.errors import ModelError, UnknownName, UsageError
 
 Shape = tuple[int, ...]
 BATCH_NAMES = frozenset({"", "n", "b", "batch", "batch_size", "batchsize", "bs"})
+_GENERATED = re.compile(r"unk__\d+|p2o\.DynamicDimension\.\d+|(.*_)?dynamic_axes_\d+")
+"""Names that converters (tf2onnx, paddle2onnx, PyTorch) make up for axes that have none."""
 
 
 class ShapeError(ModelError):
@@ -44,7 +46,8 @@ def resolve_shapes(info: ModelInfo, given: Mapping[str, Shape], batch: int | Non
     """The full shape of every input of the model, in the model's order.
 
     `given`: input name -> dims (`--shape`). `batch`: what the user asked for, None if nothing: then 1, or what a given
-    shape says. The batch axis is a symbolic first axis that is called like one (`batch`, `N`, ...) or has no name.
+    shape says; a given shape with 1 on its batch axis is one item's, and takes the batch that was asked for. The batch
+    axis is a symbolic first axis that is called like one (`batch`, `N`, ...) or has no name of its own.
     A symbol has one value in the whole model. Raises UnknownName for an input that does not exist; ShapeError for
     another rank, another size than a fixed one, two values of one symbol, a batch that the model does not allow, and
     symbolic axes that nothing sets.
@@ -52,6 +55,7 @@ def resolve_shapes(info: ModelInfo, given: Mapping[str, Shape], batch: int | Non
     for name in given:
         if name not in {spec.name for spec in info.inputs}:
             raise UnknownName("input", name, (spec.name for spec in info.inputs))
+    given = {spec.name: _batched(spec, given[spec.name], batch) for spec in info.inputs if spec.name in given}
     symbols: dict[str, int] = {}
     for spec in info.inputs:
         if spec.name in given:
@@ -65,6 +69,11 @@ def resolve_shapes(info: ModelInfo, given: Mapping[str, Shape], batch: int | Non
     }
     _check_batch(info.inputs, resolved, batch)
     return resolved
+
+
+def _batched(spec: TensorSpec, shape: Shape, batch: int | None) -> Shape:
+    """A given shape of one item, with the batch that was asked for."""
+    return (batch, *shape[1:]) if batch and shape[:1] == (1,) and _has_batch_axis(spec) else shape
 
 
 def _bind(spec: TensorSpec, shape: Shape, symbols: dict[str, int]) -> None:
@@ -102,7 +111,8 @@ def _with_batch(
 def _has_batch_axis(spec: TensorSpec) -> bool:
     if not spec.dims or isinstance(spec.dims[0], int):
         return False
-    return (spec.dims[0] or "").lower() in BATCH_NAMES
+    name = spec.dims[0] or ""
+    return name.lower() in BATCH_NAMES or _GENERATED.fullmatch(name) is not None
 
 
 def _fill(dims: tuple[Dim, ...] | None, symbols: Mapping[str, int]) -> tuple[Dim, ...] | None:
@@ -117,15 +127,20 @@ def _refuse_unset(specs: tuple[TensorSpec, ...], filled: list[tuple[Dim, ...] | 
         if dims is None:
             texts.append(f"input `{spec.name}` has no known rank")
             hints.append(f"--shape {spec.name}=1x3xHxW")
-        elif unset := [str(dim or f"axis {axis}") for axis, dim in enumerate(dims) if not isinstance(dim, int)]:
+        elif unset := [_axis(dim, axis) for axis, dim in enumerate(dims) if not isinstance(dim, int)]:
             texts.append(f"input `{spec.name}` has unset axes {', '.join(unset)}")
             hints.append(f"--shape {spec.name}={'x'.join(_template(dim, axis) for axis, dim in enumerate(dims))}")
     if texts:
         raise ShapeError("; ".join(texts), hint=" ".join(hints))
 
 
+def _axis(symbol: str | None, axis: int) -> str:
+    return f"axis {axis}" if symbol is None or _GENERATED.fullmatch(symbol) else symbol
+
+
 def _template(dim: Dim, axis: int) -> str:
-    return str(dim).upper() if dim is not None else f"D{axis}"
+    plain = isinstance(dim, int) or (dim is not None and re.fullmatch(r"[A-Za-z_]{1,16}", dim))
+    return str(dim).upper() if plain else f"D{axis}"
 
 
 def _check_batch(specs: tuple[TensorSpec, ...], resolved: Mapping[str, Shape], batch: int | None) -> None:

@@ -37,16 +37,15 @@ def _next_names(name: str) -> Iterator[str]:
 
 
 def _same_tensor(old: TensorSpec, new: TensorSpec) -> bool:
-    """Equal dtype and rank, and no fixed size against another; exporters rename symbolic axes of outputs."""
+    """Equal dtype and rank, and no fixed size against another; exporters often leave outputs' axes symbolic."""
     if old.dims is None or new.dims is None or old.dtype != new.dtype or len(old.dims) != len(new.dims):
         return False
-    return all(
-        a == b or not (isinstance(a, int) or isinstance(b, int)) for a, b in zip(old.dims, new.dims, strict=True)
-    )
+    pairs = zip(old.dims, new.dims, strict=True)
+    return all(a == b or not (isinstance(a, int) and isinstance(b, int)) for a, b in pairs)
 
 
 def state_pairs(inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> tuple[StatePair, ...]:
-    """Pairs of input and output whose names follow a usual convention and whose shape and dtype are equal.
+    """Pairs of input and output whose names follow a usual convention and whose shape and dtype agree.
 
     `state` -> `stateN`, `h0` -> `hn`, `c_in` -> `c_out`, `r1i` -> `r1o`, `past_x` -> `present_x` and their like, in any
     case. Each output is used once, in the order of the inputs.

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebench.artifacts.proto import dtype_name, element_count, graphs, nodes
@@ -73,20 +74,39 @@ def weights(model: ModelProto) -> list[Weight]:
 def nonzero(weight: Weight, base_dir: str) -> int:
     """How many elements of a weight are not zero (not at their zero point, where they are quantised).
 
-    `base_dir`: the folder of external data. Raises ModelError if the values cannot be read.
+    `base_dir`: the folder of external data, "" for a model in memory. Raises ModelError if the values cannot be read.
     """
     import numpy as np
     from onnx import numpy_helper
 
     try:
-        values = numpy_helper.to_array(weight.tensor, base_dir)
+        values = numpy_helper.to_array(_with_data(weight.tensor, base_dir))
         if weight.zero_point is None:
             return int(np.count_nonzero(values))
-        zero = numpy_helper.to_array(weight.zero_point, base_dir)
+        zero = numpy_helper.to_array(_with_data(weight.zero_point, base_dir))
         return int(np.count_nonzero(values != _spread(zero, values.shape, weight.axis)))
     except Exception as error:  # onnx raises errors of its own for external data
         hint = "keep the external data file beside the model, unchanged"
         raise ModelError(f"the values of weight {weight.name!r} cannot be read", hint=hint) from error
+
+
+def _with_data(tensor: TensorProto, base_dir: str) -> TensorProto:
+    """The tensor with its external data read in.
+
+    Read here and not by onnx, which refuses symbolic links: download caches keep every file behind one. That the
+    place lies in the model's folder is checked before, by `external_files`.
+    """
+    if tensor.data_location != tensor.EXTERNAL:
+        return tensor
+    if not base_dir:
+        raise FileNotFoundError("a model in memory has no folder of external data")
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    with (Path(base_dir) / entries["location"]).open("rb") as file:
+        file.seek(int(entries.get("offset") or 0))
+        data = file.read(int(entries["length"]) if "length" in entries else -1)
+    filled = type(tensor)(dims=tensor.dims, data_type=tensor.data_type, name=tensor.name)
+    filled.raw_data = data
+    return filled
 
 
 def _spread(zero: object, shape: tuple[int, ...], axis: int) -> object:

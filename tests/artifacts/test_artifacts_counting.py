@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from edgebench.artifacts.counting import count
+from edgebench.artifacts.inference import infer
 from edgebench.artifacts.liveness import estimate_peak, estimated_peak_bytes
 from edgebench.errors import ModelError, UnknownName
 
@@ -49,6 +50,19 @@ def test_the_models_of_these_tests_are_real(net):
     session = onnxruntime.InferenceSession(net.SerializeToString(), providers=["CPUExecutionProvider"])
     feeds = {entry.name: np.ones(entry.shape, np.float32) for entry in session.get_inputs()}
     assert all(np.isfinite(output).all() for output in session.run(None, feeds))
+
+
+@pytest.mark.parametrize("net", [nets.conv_net(), nets.gemm_net(), nets.lstm_net(), nets.abpn_x4(4, 8)])
+def test_inferred_shapes_are_those_of_the_runtime(net):
+    inferred = infer(net, {}).dims
+    names = [name for node in net.graph.node for name in node.output if name and node.op_type != "Constant"]
+    probed = onnx.ModelProto.FromString(net.SerializeToString())
+    del probed.graph.output[:]
+    probed.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names)
+    session = onnxruntime.InferenceSession(probed.SerializeToString(), providers=["CPUExecutionProvider"])
+    feeds = {entry.name: np.ones(entry.shape, np.float32) for entry in session.get_inputs()}
+    measured = {name: output.shape for name, output in zip(names, session.run(names, feeds), strict=True)}
+    assert {name: inferred[name] for name in names} == measured
 
 
 def test_per_op_sums_to_the_whole_and_is_sorted():
@@ -191,6 +205,19 @@ def test_external_data_counts_like_embedded(tmp_path):
     inside = count(nets.conv_net())
     assert (outside.params, outside.params_nonzero, outside.macs) == (152, 152, inside.macs)
     assert outside.size_bytes == sum(path.stat().st_size for path in tmp_path.iterdir())
+
+
+def test_external_data_behind_a_link_as_download_caches_keep_it(tmp_path):
+    path = nets.save_external(tmp_path / "net.onnx")
+    (tmp_path / "net.data").rename(tmp_path / "blob")
+    (tmp_path / "net.data").symlink_to("blob")
+    assert count(path).params_nonzero == 152
+
+
+def test_a_model_in_memory_has_no_external_data(tmp_path):
+    path = nets.save_external(tmp_path / "net.onnx")
+    with pytest.raises(ModelError, match="weight 'w1' cannot be read"):
+        count(onnx.load(path, load_external_data=False))
 
 
 def test_missing_external_data_is_an_error(tmp_path):

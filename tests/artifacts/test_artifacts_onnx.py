@@ -192,7 +192,9 @@ def test_usual_names_of_state(old, new):
         return TensorSpec(name, "float32", dims)
 
     assert state_pairs((spec(old, 1, 8),), (spec("y", 1, 8), spec(new, 1, 8))) == (StatePair(old, new),)
+    assert state_pairs((spec(old, 1, "n"),), (spec(new, None, 8),)) == (StatePair(old, new),)
     assert state_pairs((spec(old, 1, 8),), (spec(new, 1, 9),)) == ()
+    assert state_pairs((spec(old, 1, 8),), (spec(new, 1, 8, 1),)) == ()
     assert state_pairs((spec(old, 1, 8),), (TensorSpec(new, "float16", (1, 8)),)) == ()
 
 

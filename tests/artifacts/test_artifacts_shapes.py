@@ -70,10 +70,15 @@ def test_unset_axes_are_listed_with_the_option_to_give():
     assert caught.value.exit_code == 2
 
 
-def test_unnamed_axes_are_called_by_their_place():
+@pytest.mark.parametrize("symbol", [None, "?", "p2o.DynamicDimension.1"])
+def test_unnamed_axes_are_called_by_their_place(symbol):
     with pytest.raises(ShapeError, match="axis 1") as caught:
-        resolve_shapes(info(("x", [1, None])), {})
+        resolve_shapes(info(("x", [1, symbol])), {})
     assert caught.value.hint == "--shape x=1xD1"
+
+
+def test_unnamed_axes_are_not_the_same_axis():
+    assert resolve_shapes(info(("x", ["?", 3, "?", "?"])), {"x": (1, 3, 48, 192)}) == {"x": (1, 3, 48, 192)}
 
 
 @pytest.mark.parametrize(
@@ -97,7 +102,7 @@ def test_one_symbol_has_one_value():
     assert resolve_shapes(two, {"x": (2, 3, 8, 9)})["mask"] == (2, 1, 8, 9)
 
 
-@pytest.mark.parametrize("symbol", ["batch", "N", "batch_size", None, ""])
+@pytest.mark.parametrize("symbol", ["batch", "N", "batch_size", None, "", "?", "unk__7", "p2o.DynamicDimension.0"])
 def test_the_batch_axis_by_its_name(symbol):
     net = info(("x", [symbol, 3]))
     assert resolve_shapes(net, {}) == {"x": (1, 3)}
@@ -115,9 +120,13 @@ def test_a_given_shape_sets_the_batch_of_the_others():
     assert resolve_shapes(net, {}, batch=4) == {"x": (4, 3), "state": (2, 4, 8)}
 
 
+def test_a_given_shape_of_one_item_takes_the_batch():
+    assert resolve_shapes(SR, {"x": (1, 3, 8, 8)}, batch=4) == {"x": (4, 3, 8, 8)}
+
+
 def test_a_batch_against_a_given_shape():
     with pytest.raises(ShapeError, match="batch 4 is asked for"):
-        resolve_shapes(SR, {"x": (1, 3, 8, 8)}, batch=4)
+        resolve_shapes(SR, {"x": (2, 3, 8, 8)}, batch=4)
     assert resolve_shapes(SR, {"x": (4, 3, 8, 8)}, batch=4) == {"x": (4, 3, 8, 8)}
 
 
