@@ -21,7 +21,7 @@ def describe():
     return {
         "monotonic_ns": (before + after) // 2,
         "realtime_ns": realtime,
-        "resolution_ns": max(1, int(round(resolution * 1e9))),
+        "resolution_ns": max(1, round(resolution * 1e9)),
     }
 
 

@@ -4,6 +4,7 @@
 while something is set; a supervisor that died leaves it for the next one, which puts everything back first.
 """
 
+import errno
 import json
 import os
 
@@ -11,9 +12,12 @@ from . import files
 
 
 def write_setting(path, value):
-    """Write a kernel setting. Raises OSError."""
-    with open(path, "wb") as out:
-        out.write(value.encode("utf-8"))
+    """Write a kernel setting; never creates a file. Raises OSError."""
+    fd = os.open(path, os.O_WRONLY | os.O_TRUNC)
+    try:
+        files.write_all(fd, value.encode("utf-8"))
+    finally:
+        os.close(fd)
 
 
 class Journal(object):
@@ -42,7 +46,8 @@ class Journal(object):
         return found
 
     def set(self, job, path, old, new, at):
-        """Note that `path` goes from `old` to `new`, make the note durable, then set it. Raises OSError."""
+        """Note that `path` goes from `old` to `new`, make the note durable, then set it. Raises OSError, and
+        then nothing is noted."""
         entry = {"id": len(self.entries()) + 1, "job": job, "path": path, "old": old, "new": new, "at": at}
         new_file = not os.path.exists(self._path)
         fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -54,28 +59,42 @@ class Journal(object):
             os.close(fd)
         if new_file:
             files.sync_folder(self._home)
-        self._write(path, new)
+        try:
+            self._write(path, new)
+        except OSError:
+            self._keep([other for other in self.entries() if other != entry])
+            raise
 
     def restore(self):
         """Put back every old value, newest first; return (entries put back, [(entry, why)] that could not be).
 
-        What could not be put back stays in the journal for the next try.
+        What could not be put back stays in the journal for the next try, unless its path is gone.
         """
         entries = self.entries()
-        restored, failed = [], []
+        restored, failed, kept = [], [], []
         for entry in reversed(entries):
             try:
                 self._write(entry["path"], entry["old"])
             except OSError as error:
                 failed.append((entry, error.strerror or str(error)))
+                if error.errno != errno.ENOENT:
+                    kept.insert(0, entry)
             else:
                 restored.append(entry)
-        self._keep([entry for entry, _ in reversed(failed)])
+        self._keep(kept)
         return restored, failed
 
     def _keep(self, entries):
         if not os.path.exists(self._path):
             return
+        try:
+            self._replace(entries)
+        except OSError as error:
+            if not files.is_full(error):
+                raise
+            # No room for the shorter journal: the longer one does no harm, restoring twice is restoring.
+
+    def _replace(self, entries):
         if not entries:
             os.unlink(self._path)
         else:

@@ -35,9 +35,7 @@ class Lease(object):
         """Take the lease for `lease_s` seconds. Raises Locked at once when another process holds it."""
         self._take(fcntl.LOCK_EX | fcntl.LOCK_NB)
         self.expires_ns = self._clock.monotonic_ns() + int(lease_s * 1e9)
-        files.write_json(
-            self._path, {"holder": holder, "job": job, "pid": os.getpid(), "expires_ns": self.expires_ns}
-        )
+        files.write_json(self._path, {"holder": holder, "job": job, "pid": os.getpid(), "expires_ns": self.expires_ns})
 
     def _take(self, how):
         os.makedirs(self._home, mode=0o700, exist_ok=True)

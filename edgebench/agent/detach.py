@@ -1,0 +1,92 @@
+"""Starting a supervisor that outlives whoever started it."""
+
+import json
+import os
+import sys
+import traceback
+
+from . import files
+from .journal import Journal
+from .lease import Lease, Locked, described
+from .supervise import Supervisor
+
+
+def start(job, argv, clock):
+    """Start the job's supervisor in the background; return the answer's event fields.
+
+    {"ev": "started", "pid"} once it holds the lease, or {"ev": "locked", ...} with `Lease.look`'s fields, or
+    {"ev": "failed", "message"}. A job that has been started already is `started` again, with `again` true.
+    """
+    if job.started:
+        lease = Lease(job.home, clock).look()
+        return {"ev": "started", "again": True, "state": job.state(lease), "pid": lease.get("pid")}
+    reader, writer = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    middle = os.fork()
+    if middle == 0:
+        os.close(reader)
+        _in_between(job, argv, clock, writer)
+    os.close(writer)
+    os.waitpid(middle, 0)
+    with os.fdopen(reader, "rb") as answers:
+        line = answers.readline()
+    if not line:
+        return {"ev": "failed", "message": "the supervisor died before it could answer; see log.txt of the job"}
+    return json.loads(line.decode("utf-8"))
+
+
+def _in_between(job, argv, clock, writer):
+    """The forked process: a session of its own, forks once more, ends."""
+    try:
+        os.setsid()
+        if os.fork() == 0:
+            _supervise(job, argv, clock, writer)
+    finally:
+        os._exit(0)
+
+
+def _supervise(job, argv, clock, writer):
+    """The supervisor's process, to its end."""
+    status = 1
+    try:
+        _stdio(job.path("log.txt"))
+        lease = Lease(job.home, clock)
+        answer = _take(job, lease, clock)
+        if answer["ev"] == "started":
+            supervisor = Supervisor(job, lease, Journal(job.home), argv, clock)
+            _answer(writer, answer)
+            supervisor.run()
+            status = 0
+        else:
+            _answer(writer, answer)
+    except BaseException:  # noqa: BLE001 - whatever it was, the log tells it and the process ends here
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _take(job, lease, clock):
+    try:
+        lease.acquire(job.spec.get("holder") or "another session", job.id, float(job.spec["lease_s"]))
+    except Locked as locked:
+        return dict(described(locked.lease, clock.monotonic_ns()), ev="locked")
+    return {"ev": "started", "pid": os.getpid()}
+
+
+def _answer(writer, answer):
+    files.write_all(writer, json.dumps(answer).encode("utf-8") + b"\n")
+    os.close(writer)
+
+
+def _stdio(log_path):
+    """Point stdin at nothing and stdout and stderr at the log, so that no caller's pipe is held open."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    log = os.open(log_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.dup2(null, 0)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(null)
+    os.close(log)

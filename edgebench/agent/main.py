@@ -1,0 +1,240 @@
+"""The agent's verbs: each prints framed events of the nonce it was given, the last of them `end`."""
+
+import argparse
+import os
+import sys
+
+from . import clock as agent_clock
+from . import files, protocol
+from .jobs import BadJob, Job, all_jobs
+from .journal import Journal
+from .lease import Lease, Locked, described
+
+FULL_WAIT_S = 60.0
+FORCE_WAIT_S = 20.0
+
+
+class Refused(Exception):
+    """A verb that will not do it: `code` of the closed list, and the message."""
+
+    def __init__(self, code, message):
+        Exception.__init__(self, message)
+        self.code = code
+
+
+class Speaker(object):
+    """Prints a verb's events as frames on standard output."""
+
+    def __init__(self, nonce):
+        self._frames = protocol.FrameWriter(lambda data: files.write_all(1, data), nonce)
+
+    def emit(self, ev, **fields):
+        """Print one event, stamped now."""
+        self._frames.emit(dict(fields, ev=ev, t=agent_clock.monotonic_ns()))
+
+
+def verb_facts(options, say):
+    """`facts --home H --root R [--runtimes DIR]...`: the machine, as observed."""
+    from . import facts
+
+    say.emit("facts", facts=facts.collect(options.root, options.home, options.runtimes or []))
+
+
+def verb_sensors(options, say):
+    """`sensors --root R --power NAME`: every telemetry source, there or not, as `source` events."""
+    from .probes import registry
+
+    for probe in registry.find_power(options.root, options.power, {}) + registry.find_slow(options.root, {}):
+        say.emit("source", **probe.source)
+
+
+def verb_status(options, say):
+    """`status --home H`: jobs, the lease, the journal."""
+    lease = Lease(options.home, agent_clock.Clock()).look()
+    for job in all_jobs(options.home):
+        say.emit("job", **job.described(lease))
+    say.emit("lease", **lease)
+    say.emit("journal", entries=Journal(options.home).entries())
+
+
+def verb_start(options, say):
+    """`start JOBDIR`: the job's supervisor in the background."""
+    from .detach import start
+
+    job = Job(options.jobdir).checked()
+    answer = start(job, options.command or own_argv(), agent_clock.Clock())
+    if answer["ev"] == "failed":
+        raise Refused("internal", answer["message"])
+    say.emit(answer.pop("ev"), job=job.id, **{key: value for key, value in answer.items() if key != "job"})
+
+
+def verb_stop(options, say):
+    """`stop JOBDIR [--seconds S]`: the job ends as interrupted; returns when its supervisor is gone."""
+    from .follow import stop
+
+    job = Job(options.jobdir)
+    if not stop(job, options.seconds or FULL_WAIT_S):
+        raise Refused("timeout", "the supervisor of %s does not answer" % job.id)
+    lease = Lease(job.home, agent_clock.Clock()).look()
+    say.emit("job", **job.described(lease))
+
+
+def verb_restore(options, say):
+    """`restore --home H [--force]`: what the journal says is put back; a live job is in the way, unless forced."""
+    clock = agent_clock.Clock()
+    lease = Lease(options.home, clock)
+    try:
+        lease.hold()
+    except Locked as locked:
+        held = described(locked.lease, clock.monotonic_ns())
+        if not options.force:
+            say.emit("locked", **held)
+            raise Refused("device-locked", "the device is held by %s" % held["holder"])
+        _end_holder(options.home, held, say)
+        if not lease.wait(FORCE_WAIT_S):
+            raise Refused("device-locked", "the holder's supervisor could not be ended")
+        lease.hold()
+    restored, stuck = Journal(options.home).restore()
+    lease.release()
+    failed = [dict(entry, why=why) for entry, why in stuck]
+    say.emit("restored", entries=restored, failed=failed)
+
+
+def _end_holder(home, held, say):
+    """End a live supervisor: asked first, killed when it does not answer."""
+    import signal
+
+    from .follow import stop
+
+    if held.get("job") and stop(Job(os.path.join(home, "jobs", held["job"])), FORCE_WAIT_S):
+        say.emit("stopped", job=held["job"], how="asked")
+        return
+    if held.get("pid"):
+        os.kill(held["pid"], signal.SIGKILL)
+        say.emit("stopped", job=held.get("job"), how="killed")
+
+
+def verb_await_lease(options, say):
+    """`await-lease --home H --seconds S`: sleeps until the lease is free, at most so long; then `lease`."""
+    lease = Lease(options.home, agent_clock.Clock())
+    lease.wait(options.seconds or 0)
+    say.emit("lease", **lease.look())
+
+
+def verb_discard(options, say):
+    """`discard JOBDIR`: the folder of a collected job goes."""
+    job = Job(options.jobdir)
+    job.discard(Lease(job.home, agent_clock.Clock()).look())
+    say.emit("discarded", job=job.id)
+
+
+def verb_burn(options, say):
+    """`burn --seconds S`: one core busy for so long, `burn` events at its edges."""
+    say.emit("burn", edge="begin")
+    until_ns = agent_clock.monotonic_ns() + int((options.seconds or 0) * 1e9)
+    while agent_clock.monotonic_ns() < until_ns:
+        sum(range(1000))
+    say.emit("burn", edge="end")
+
+
+VERBS = {
+    "facts": verb_facts,
+    "sensors": verb_sensors,
+    "status": verb_status,
+    "start": verb_start,
+    "stop": verb_stop,
+    "restore": verb_restore,
+    "await-lease": verb_await_lease,
+    "discard": verb_discard,
+    "burn": verb_burn,
+}
+JOB_VERBS = ("start", "stop", "discard")
+INTERNAL_VERBS = ("follow", "child", "sample")
+
+
+def own_argv():
+    """Return the command that runs this agent again, to which a verb is added."""
+    script = os.path.abspath(sys.argv[0])
+    if script.endswith(".zip"):
+        return [sys.executable, script]
+    return [sys.executable, "-m", __package__ + ".main"]
+
+
+def parse(arguments):
+    """Return the options of a command line; exits with 2 on a wrong one."""
+    parser = argparse.ArgumentParser(prog="agent")
+    parser.add_argument("verb", choices=sorted(VERBS) + list(INTERNAL_VERBS))
+    parser.add_argument("path", nargs="?", help="a job's folder; step or config file of the internal verbs")
+    parser.add_argument("--nonce", default="0" * 16)
+    parser.add_argument("--home")
+    parser.add_argument("--root", default="/")
+    parser.add_argument("--power", default="auto")
+    parser.add_argument("--runtimes", action="append")
+    parser.add_argument("--seconds", type=float)
+    parser.add_argument("--from", dest="offset", type=int, default=0)
+    parser.add_argument("--force", action="store_true")
+    parser.add_argument("--command", type=_words, help="JSON list: what to start in place of this agent (tests)")
+    options = parser.parse_args(arguments)
+    options.jobdir = options.path
+    if options.path is None and options.verb in JOB_VERBS + INTERNAL_VERBS:
+        parser.error("%s needs a path" % options.verb)
+    if options.home is None and options.verb in ("facts", "status", "restore", "await-lease"):
+        parser.error("%s needs --home" % options.verb)
+    return options
+
+
+def _words(text):
+    import json
+
+    return json.loads(text)
+
+
+def run_verb(options):
+    """Run a verb that speaks for itself; return the exit status: 0, or 1 with the failure in `end`."""
+    say = Speaker(options.nonce)
+    code, message = None, None
+    try:
+        VERBS[options.verb](options, say)
+    except Refused as refused:
+        code, message = refused.code, str(refused)
+    except BadJob as bad:
+        code, message = "internal", str(bad)
+    except OSError as error:
+        code = (
+            "disk-full" if files.is_full(error) else "permission" if isinstance(error, PermissionError) else "internal"
+        )
+        message = str(error)
+    say.emit("end", code=code, message=message)
+    return 0 if code is None else 1
+
+
+def follow_job(options):
+    """`follow JOBDIR --from N`: the job's own frames as they come; 0 with its `end`, 3 without."""
+    from .follow import follow, write_stdout
+
+    try:
+        return 0 if follow(Job(options.path), options.offset, write_stdout) else 3
+    except BrokenPipeError:
+        return 3
+
+
+def main(arguments=None):
+    """Run the command line and exit."""
+    options = parse(arguments)
+    if options.verb == "follow":
+        status = follow_job(options)
+    elif options.verb == "child":
+        from . import child
+
+        status = child.main(options.path)
+    elif options.verb == "sample":
+        from . import sampler
+
+        status = sampler.main(options.path)
+    else:
+        status = run_verb(options)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Which runtimes are installed, found without importing any: a wrong one may end the process at import."""
+
+import importlib.machinery
+import os
+import re
+
+RUNTIMES = {
+    "onnxruntime": ("onnxruntime", ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-qnn")),
+    "tensorrt": ("tensorrt", ("tensorrt", "tensorrt-cu12", "tensorrt-cu11")),
+    "tflite": ("ai_edge_litert", ("ai-edge-litert",)),
+    "tflite-runtime": ("tflite_runtime", ("tflite-runtime",)),
+    "ncnn": ("ncnn", ("ncnn",)),
+    "mnn": ("MNN", ("MNN",)),
+    "tvm": ("tvm", ("apache-tvm", "tvm")),
+    "executorch": ("executorch", ("executorch",)),
+    "openvino": ("openvino", ("openvino",)),
+    "numpy": ("numpy", ("numpy",)),
+}
+"""Backend: (module, names of distributions that bring it)."""
+
+
+def has_module(name, folder=None):
+    """Tell whether a top-level module could be imported (from `folder` alone, if given)."""
+    try:
+        return importlib.machinery.PathFinder.find_spec(name, None if folder is None else [folder]) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def find(search):
+    """Return [{name, module, distribution, version, where}] of the runtimes in `search`: [(where, folder)]."""
+    found = []
+    for where, folder in search:
+        present = versions(folder)
+        for name, (module, distributions) in sorted(RUNTIMES.items()):
+            if not has_module(module, folder):
+                continue
+            known = [(one, present[normal(one)]) for one in distributions if normal(one) in present]
+            distribution, version = known[0] if known else (None, None)
+            found.append(
+                {"name": name, "module": module, "distribution": distribution, "version": version, "where": where}
+            )
+    return found
+
+
+def normal(name):
+    """Return a distribution's name in its one spelling."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def versions(folder):
+    """Return {distribution: version} of a folder of packages, from the names of its metadata folders."""
+    found = {}
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return found
+    for name in names:
+        stem, kind = os.path.splitext(name)
+        if kind in (".dist-info", ".egg-info") and "-" in stem:
+            distribution, version = stem.split("-")[:2]
+            found[normal(distribution)] = version
+    return found
