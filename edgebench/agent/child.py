@@ -7,7 +7,6 @@ Started by the supervisor with the path of a step file::
 Events go to the descriptor `fd`, commands come as JSON lines on stdin. Exit status 0, or 1 after an `error` event.
 """
 
-import ctypes
 import faulthandler
 import json
 import os
@@ -25,8 +24,13 @@ PR_SET_PDEATHSIG = 1
 
 def die_with_parent():
     """Ask the kernel to kill this process when its parent dies; elsewhere the closed pipes end it at the next event."""
-    if sys.platform.startswith("linux"):
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if not sys.platform.startswith("linux"):
+        return
+    try:
+        import ctypes
+    except ImportError:  # a Python built without libffi
+        return
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def run_step(config, emitter, commands):

@@ -13,8 +13,8 @@ UNSUPPORTED_OP = re.compile(
     re.IGNORECASE,
 )
 UNSUPPORTED_PRECISION = re.compile(
-    r"(unsupported|not supported|no support).{0,60}(data ?type|bfloat16|float16|float8|float4|int4)"
-    r"|(data ?type|bfloat16|float16|float8|float4|int4).{0,60}(unsupported|not supported|no support)",
+    r"(unsupported|not supported).{0,40}data ?type|data ?type.{0,60}(unsupported|not supported)"
+    r"|tensor\((bfloat16|float16|float8\w*|float4\w*|u?int4|u?int2)\)",
     re.IGNORECASE,
 )
 SHAPE = re.compile(
@@ -22,16 +22,16 @@ SHAPE = re.compile(
     r"|attempting to broadcast|input shape:\{|cannot be reshaped",
     re.IGNORECASE,
 )
-INPUT = re.compile(r"unexpected input data type|invalid feed input name|required inputs|missing input", re.IGNORECASE)
+INPUT = re.compile(r"INVALID_ARGUMENT|unexpected input data type|required inputs", re.IGNORECASE)
 
-# Looked through in order; what none of them knows gets the code that its stage stands for.
-KNOWN = (
-    (OOM, "oom"),
-    (UNSUPPORTED_PRECISION, "unsupported-precision"),
-    (UNSUPPORTED_OP, "unsupported-op"),
-    (SHAPE, "shape-mismatch"),
-    (INPUT, "bad-input"),
-)
+# By stage, looked through in order; what none of them knows gets the code that its stage stands for.
+RUNNING = ((OOM, "oom"), (UNSUPPORTED_OP, "unsupported-op"), (SHAPE, "shape-mismatch"), (INPUT, "bad-input"))
+KNOWN = {
+    "load": ((OOM, "oom"), (UNSUPPORTED_PRECISION, "unsupported-precision"), (UNSUPPORTED_OP, "unsupported-op")),
+    "first": RUNNING,
+    "run": RUNNING,
+}
+OUR_BUGS = (TypeError, LookupError, AttributeError, NameError, AssertionError)
 STAGES = {
     "import": "runtime-missing",
     "load": "load-failed",
@@ -67,18 +67,20 @@ def classify(error, stage):
         return "disk-full"
     if isinstance(error, OSError) and error.errno == errno.ENOMEM:
         return "oom"
-    if stage not in STAGES:
+    if stage != "import" and isinstance(error, OUR_BUGS):
         return "internal"
-    if stage in ("load", "first", "run"):
-        text = str(error)
-        for pattern, code in KNOWN:
-            if pattern.search(text):
-                return code
-    return STAGES[stage]
+    text = str(error)
+    for pattern, code in KNOWN.get(stage, ()):
+        if pattern.search(text):
+            return code
+    return STAGES.get(stage, "internal")
 
 
 class Stage(object):
-    """Context: what is raised inside becomes a Failure of that stage; a Failure passes as it is."""
+    """Context: what is raised inside becomes a Failure of that stage.
+
+    A Failure passes as it is, and so does BrokenPipeError: the supervisor is gone, and nobody is left to tell.
+    """
 
     def __init__(self, name):
         self.name = name
@@ -87,6 +89,6 @@ class Stage(object):
         return self
 
     def __exit__(self, kind, error, trace):
-        if error is None or not isinstance(error, Exception) or isinstance(error, Failure):
+        if not isinstance(error, Exception) or isinstance(error, (Failure, BrokenPipeError)):
             return False
         raise Failure(classify(error, self.name), first_line(error), self.name) from error

@@ -8,7 +8,7 @@ import os
 
 import numpy
 
-from .failures import Failure, Stage
+from .failures import Stage
 
 
 def sha256_of(path):
@@ -20,21 +20,31 @@ def sha256_of(path):
     return digest.hexdigest()
 
 
+def is_numbers(array):
+    """Tell whether an output is an array of numbers (not a sequence, a map or text)."""
+    return getattr(array, "dtype", None) is not None and array.dtype.kind in "biufc"
+
+
 def save(jobdir, name, feeds, outputs):
     """Save inputs and outputs, {name: array} each, as `name` in the job's folder; return the `outputs` event's fields.
 
     Names may be odd, so the file's members are in0, in1... and out0, out1..., named in that order by `inputs` and
-    `outputs` of the event. Raises Failure bad-input where an output is no array of numbers, disk-full.
+    `outputs` of the event; `skipped` names the outputs that are no arrays of numbers. Raises Failure disk-full.
     """
-    odd = sorted(n for n, array in outputs.items() if not hasattr(array, "dtype") or array.dtype.kind not in "biufc")
-    if odd:
-        raise Failure("internal", "not arrays of numbers, so not saved: %s" % ", ".join(odd), "outputs")
-    members = {}
-    for prefix, arrays in (("in", feeds), ("out", outputs)):
-        members.update(("%s%d" % (prefix, at), array) for at, array in enumerate(arrays.values()))
+    skipped = [key for key, array in outputs.items() if not is_numbers(array)]
+    kept = [key for key in outputs if key not in skipped]
+    members = {"in%d" % at: array for at, array in enumerate(feeds.values())}
+    members.update(("out%d" % at, outputs[key]) for at, key in enumerate(kept))
     path = os.path.join(jobdir, name)
     with Stage("outputs"):
         numpy.savez(path, **members)
         size = os.path.getsize(path)
         sha256 = sha256_of(path)
-    return {"path": name, "sha256": sha256, "bytes": size, "inputs": list(feeds), "outputs": list(outputs)}
+    return {
+        "path": name,
+        "sha256": sha256,
+        "bytes": size,
+        "inputs": list(feeds),
+        "outputs": kept,
+        "skipped": skipped,
+    }

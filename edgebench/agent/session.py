@@ -74,7 +74,7 @@ class Session(object):
         """Prepare the inputs, all in memory where they fit. Raises Failure of stage input."""
         from . import inputs  # not before the runtime, which may bring the numpy to use
 
-        with Stage("input"):
+        with Stage("feed"):
             samples = inputs.open_samples(self.runner.inputs, self.variant, self.home)
             names = [spec.name for spec in self.runner.outputs]
             self.feeder = inputs.Feeder(samples, self.variant.get("states") or {}, names, self.runner.bind)

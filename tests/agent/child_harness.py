@@ -47,8 +47,8 @@ def command(*arguments):
     top = os.path.abspath(protocol.__file__)
     for _ in protocol.__name__.split("."):
         top = os.path.dirname(top)
-    code = "import sys; sys.path.insert(0, %r); from %s import child; sys.exit(child.main(sys.argv[1]))" % (top, package)
-    return [sys.executable, "-c", code] + list(arguments)
+    code = "import sys; sys.path.insert(0, %r); from %s import child; sys.exit(child.main(sys.argv[1]))"
+    return [sys.executable, "-c", code % (top, package)] + list(arguments)
 
 
 class Child(object):

@@ -166,7 +166,7 @@ class Bound(object):
         self._outputs = [array.copy() for array in outputs]
         self._binding = session.io_binding()
         for argument, array in zip(session.get_outputs(), self._outputs):
-            self._binding.bind_output(argument.name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+            self._binding.bind_output(argument.name, "cpu", 0, array.dtype.type, list(array.shape), array.ctypes.data)
 
     def run(self):
         """Run one inference and return the outputs, the same arrays every time."""

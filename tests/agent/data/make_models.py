@@ -2,7 +2,6 @@
 
 import pathlib
 
-import onnx
 from onnx import TensorProto, helper
 
 HERE = pathlib.Path(__file__).parent

@@ -1,0 +1,50 @@
+"""Which provider ran which node, from profile events as ONNX Runtime writes them."""
+
+import unittest
+from collections import namedtuple
+
+from child_harness import module
+
+placement = module("placement")
+
+
+def kernel(name, provider, suffix="_kernel_time"):
+    """Return one event of a profile."""
+    return {"cat": "Node", "name": name + suffix, "dur": 5, "args": {"op_name": "Conv", "provider": provider}}
+
+
+class ProfileTest(unittest.TestCase):
+    def test_nodes_by_provider_in_order_once_each(self):
+        events = [
+            {"cat": "Session", "name": "model_run", "dur": 9, "args": {}},
+            kernel("a", "CUDAExecutionProvider"),
+            kernel("b", "CPUExecutionProvider"),
+            kernel("c", "CUDAExecutionProvider"),
+            kernel("a", "CUDAExecutionProvider"),
+        ]
+        placed = placement.nodes_by_provider(events)
+        self.assertEqual(placed, {"CUDAExecutionProvider": ["a", "c"], "CPUExecutionProvider": ["b"]})
+
+    def test_only_kernels_count(self):
+        events = [kernel("a", "CPUExecutionProvider", "_fence_before"), {"name": "x_kernel_time"}, {}]
+        self.assertEqual(placement.nodes_by_provider(events), {})
+
+
+class AssignmentTest(unittest.TestCase):
+    def test_subgraphs_of_one_provider_are_joined(self):
+        node = namedtuple("node", "name")
+
+        class Subgraph(object):
+            def __init__(self, ep_name, *names):
+                self.ep_name = ep_name
+                self._names = names
+
+            def get_nodes(self):
+                return [node(name) for name in self._names]
+
+        placed = placement.nodes_by_assignment([Subgraph("A", "x"), Subgraph("B", "y"), Subgraph("A", "z", "w")])
+        self.assertEqual(placed, {"A": ["x", "z", "w"], "B": ["y"]})
+
+
+if __name__ == "__main__":
+    unittest.main()
