@@ -78,14 +78,16 @@ def infer(model: ModelProto, shapes: Mapping[str, Shape]) -> ShapedGraph:
 
 
 def _skeleton(model: ModelProto, shapes: Mapping[str, Shape]) -> ModelProto:
-    """A copy for inference: input shapes set, large stored tensors turned into inputs of their dims."""
+    """A copy for inference: input shapes set, large and sparse stored tensors turned into inputs of their dims.
+
+    onnx infers nothing from sparse ones, though runtimes read them as dense.
+    """
     import onnx
 
     copy = onnx.ModelProto(ir_version=max(model.ir_version, 4), opset_import=model.opset_import)
     graph, source = copy.graph, model.graph
     graph.name = source.name
     graph.node.extend(source.node)
-    graph.sparse_initializer.extend(source.sparse_initializer)
     stored = {tensor.name for tensor in source.initializer}
     graph.input.extend(value for value in source.input if value.name not in stored)
     graph.output.extend(source.output)
@@ -95,6 +97,9 @@ def _skeleton(model: ModelProto, shapes: Mapping[str, Shape]) -> ModelProto:
             graph.input.append(info)
         else:
             graph.initializer.append(tensor)
+    for sparse in source.sparse_initializer:
+        values = sparse.values
+        graph.input.append(onnx.helper.make_tensor_value_info(values.name, values.data_type, list(sparse.dims)))
     changed = [_set_shape(value, shapes[value.name]) for value in graph.input if value.name in shapes]
     if any(changed):
         for value in graph.output:
@@ -145,9 +150,6 @@ def _collect(model: ModelProto, graph: GraphProto) -> ShapedGraph:
     for tensor in model.graph.initializer:
         dims[tensor.name] = tuple(tensor.dims)
         dtypes[tensor.name] = dtype_name(tensor.data_type)
-    for sparse in model.graph.sparse_initializer:
-        dims[sparse.values.name] = tuple(sparse.dims)
-        dtypes[sparse.values.name] = dtype_name(sparse.values.data_type)
     return ShapedGraph(model, dims, dtypes, _constants(model.graph))
 
 

@@ -196,6 +196,52 @@ def test_shape_arithmetic_is_followed_and_costs_nothing():
     assert counts.params == 24  # integers of shape arithmetic are none
 
 
+@pytest.mark.parametrize(
+    ("opset", "attributes", "axes"),
+    [(13, {}, (5, 3, 4)), (15, {"start": 1}, (3, 4)), (15, {"start": -2, "end": -1}, (3,))],
+)
+def test_reshapes_to_a_shape_of_the_input(opset, attributes, axes):
+    nodes = [
+        helper.make_node("Shape", ["x"], ["s"], **attributes),
+        helper.make_node("Concat", ["s", "rest"], ["target"], axis=0),
+        helper.make_node("Reshape", ["x", "target"], ["r"]),
+        helper.make_node("Relu", ["r"], ["y"]),
+    ]
+    stored = [nets.constant("rest", [-1], np.int64)]
+    inputs = [nets.value("x", ["n", 3, 4])]
+    net = nets.model(nodes, inputs, [nets.value("y", None)], stored, opsets=(("", opset),))
+    assert infer(net, {"x": (5, 3, 4)}).dims["y"] == (*axes, 60 // int(np.prod(axes)))
+
+
+def test_a_reshape_that_depends_on_an_earlier_reshape():
+    nodes, last = [], "x"
+    for index in range(4):
+        nodes += [
+            helper.make_node("Shape", [last], [f"s{index}"]),
+            helper.make_node("Gather", [f"s{index}", "first"], [f"n{index}"], axis=0),
+            helper.make_node("Concat", ["rest", f"n{index}"], [f"t{index}"], axis=0),
+            helper.make_node("Reshape", [last, f"t{index}"], [f"r{index}"]),
+        ]
+        last = f"r{index}"
+    stored = [nets.constant("first", [0], np.int64), nets.constant("rest", [-1], np.int64)]
+    net = nets.model(nodes, [nets.value("x", ["n", 6])], [nets.value(last, None)], stored)
+    dims = infer(net, {"x": (2, 6)}).dims
+    assert [dims[f"r{index}"] for index in range(4)] == [(6, 2), (2, 6), (6, 2), (2, 6)]
+
+
+def test_a_huge_constant_is_not_computed():
+    nodes = [
+        helper.make_node("Shape", ["x"], ["s"]),
+        helper.make_node("Mul", ["s", "huge"], ["h"]),
+        helper.make_node("ConstantOfShape", ["h"], ["c"]),
+        helper.make_node("Reshape", ["x", "c"], ["y"]),
+    ]
+    stored = [nets.constant("huge", [2**40], np.int64)]
+    net = nets.model(nodes, [nets.value("x", [2])], [nets.value("y", None)], stored)
+    assert count(net).uncounted == ()
+    assert "y" not in infer(net, {}).dims
+
+
 def test_custom_operators_and_what_follows_them_are_uncounted():
     assert count(nets.custom_net()).uncounted == ("magic (Magic)", "last (Relu)")
 

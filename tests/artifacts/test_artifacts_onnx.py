@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import onnx_models as nets
 import onnxruntime
@@ -57,6 +59,30 @@ def test_domains():
     assert info.custom_domains == ("com.vendor",)
     assert info.unused_opsets == ("ai.onnx.ml", "com.unused")
     assert info.ops == {"Relu": 2, "com.vendor::Magic": 1}
+
+
+def test_inputs_that_are_no_tensors():
+    sequence = helper.make_tensor_sequence_value_info("s", TensorProto.FLOAT, None)
+    assert describe(nets.model([], [sequence], [nets.value("y", None)])).inputs == (TensorSpec("s", "sequence", None),)
+
+
+def test_a_signature_in_words():
+    assert str(TensorSpec("x", "float32", ("n", 3, None))) == "x float32 [n, 3, ?]"
+    assert str(TensorSpec("s", "sequence", None)) == "s sequence"
+
+
+def test_a_file_larger_than_a_protobuf_can_be(tmp_path):
+    path = tmp_path / "m.onnx"
+    path.touch()
+    os.truncate(path, 2**31)  # a hole: takes no room
+    with pytest.raises(ModelError, match="over 2 GiB") as caught:
+        read_onnx(path)
+    assert "save_as_external_data" in caught.value.hint
+
+
+def test_a_missing_file_cannot_be_read(tmp_path):
+    with pytest.raises(ModelError, match=r"m\.onnx cannot be read"):
+        read_onnx(tmp_path / "m.onnx")
 
 
 def test_nested_graphs_are_seen():
