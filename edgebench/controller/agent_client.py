@@ -54,12 +54,22 @@ class AgentClient:
             text = ".".join(map(str, version))
             raise DeviceUnfit(self.device, f"Python {text} is too old: 3.6 or newer is needed", hint=PYTHON_HINT)
         self._home = given or f"{user_home}/.edgebench"
+        self.make_folder("agents")
         agent = build_agent()
         self._agent = f"{self._home}/agents/{agent.sha256}.zip"
         with TemporaryDirectory() as folder:
             source = Path(folder, "agent.zip")
             source.write_bytes(agent.data)
             self.transport.push(source, self._agent)
+
+    def make_folder(self, folder: str) -> None:
+        """Make a folder below the home folder. Raises `DeviceUnfit` (`disk-full`, `permission`)."""
+        done = self.transport.exec(["mkdir", "-p", "--", f"{self.home}/{folder}"])
+        if done.returncode != 0:
+            said = done.stderr.decode("utf-8", "replace").strip()
+            code = "disk-full" if "No space left" in said else "permission"
+            hint = 'choose another folder there: `home = "/path"` in devices.toml'
+            raise DeviceUnfit(self.device, said or "cannot make a folder there", code=code, hint=hint)
 
     def _probe_answer(self, done: Completed) -> tuple[list[int], str, str]:
         marked = [line for line in done.stdout.decode("utf-8", "replace").splitlines() if line.startswith("EBPY ")]
@@ -75,7 +85,7 @@ class AgentClient:
 
     def argv(self, verb: str, *args: str, nonce: str) -> list[str]:
         """The command line of a verb on the device."""
-        return [self.python, self._agent, verb, "--nonce", nonce, *args]
+        return [self.python, self._agent, verb, *args, "--nonce", nonce]
 
     def call(self, verb: str, *args: str, timeout_s: float = VERB_TIMEOUT_S) -> list[dict[str, Any]]:
         """Run a verb to its end and return its events, `end` left out."""
@@ -92,7 +102,7 @@ class AgentClient:
         end = events.pop()
         if end.get("code"):
             raise _failure(self.device, verb, end)
-        return events
+        return list(events)
 
     def home_call(self, verb: str, *args: str, timeout_s: float = VERB_TIMEOUT_S) -> list[dict[str, Any]]:
         """A verb that works on the home folder."""
@@ -133,7 +143,9 @@ class AgentClient:
 class Following:
     """A job followed over a link that may drop: remembers how far it has read, so that it can go on later."""
 
-    def __init__(self, client: AgentClient, job: str, nonce: str, offset: int = 0, silence_s: float | None = None) -> None:
+    def __init__(
+        self, client: AgentClient, job: str, nonce: str, offset: int = 0, silence_s: float | None = None
+    ) -> None:
         self.client = client
         self.job = job
         self.silence_s = silence_s

@@ -16,7 +16,7 @@ from edgebench.controller.spec import RunContext, context_from_builtins
 from edgebench.controller.view import View
 from edgebench.errors import DeviceError, StoreError
 from edgebench.records import Run
-from edgebench.store import Store
+from edgebench.store.store import Store
 
 
 @dataclass(frozen=True)

@@ -22,17 +22,17 @@ RUNTIME_ENV = {"onnxruntime": {"OPENBLAS_CORETYPE": "ARMV8"}}
 
 
 def push_model(device: DeviceSession, row: PreparedRow, view: View) -> dict[str, Any]:
-    """Push artifact, inputs and libraries; return the variant as job.json wants it. Raises `RowFailure`, `DeviceLost`."""
+    """Push model, inputs and libraries; return the variant as job.json wants it. Raises `RowFailure`, `DeviceLost`."""
     artifact = load_artifact(row.request.model_path)
     if artifact.sha256 != row.context.facts.sha256:
         raise RowFailure("bad-input", f"{row.request.model_path.name} changed after it was examined", hint="run again")
     folder = f"artifacts/{artifact.sha256}"
-    _make_folder(device, folder)
+    device.client.make_folder(folder)
     try:
         for at, file in enumerate(artifact.files):
             # external weights keep the name that the model refers to; the model itself has a name of ours
             target = f"{folder}/model.{artifact.format}" if at == 0 else f"{folder}/{file.name}"
-            _make_folder(device, str(Path(target).parent))
+            device.client.make_folder(str(Path(target).parent))
             _push(device, row.request.model_path.parent / file.name, target, view)
         inputs = _push_inputs(device, row, view)
         options = _push_libraries(device, row, view)
@@ -62,7 +62,7 @@ def push_model(device: DeviceSession, row: PreparedRow, view: View) -> dict[str,
 
 def push_job(device: DeviceSession, job: dict[str, Any]) -> None:
     """Write job.json into the job's folder on the device."""
-    _make_folder(device, f"jobs/{job['job']}")
+    device.client.make_folder(f"jobs/{job['job']}")
     with TemporaryDirectory(prefix="edgebench-") as work:
         source = Path(work, "job.json")
         source.write_text(json.dumps(job), encoding="utf-8")
@@ -74,7 +74,7 @@ def _push_inputs(device: DeviceSession, row: PreparedRow, view: View) -> list[st
     with TemporaryDirectory(prefix="edgebench-") as work:
         for source in row.inputs.written_to(Path(work)):
             digest = hashlib.sha256(source.read_bytes()).hexdigest()
-            _make_folder(device, "artifacts/inputs")
+            device.client.make_folder("artifacts/inputs")
             targets.append(f"artifacts/inputs/{digest}.npz")
             _push(device, source, targets[-1], view)
     return targets
@@ -91,7 +91,7 @@ def _push_libraries(device: DeviceSession, row: PreparedRow, view: View) -> dict
                 "bad-input", f"custom_op_library: no such file: {library}", hint="give a path on this host"
             )
         digest = hashlib.sha256(source.read_bytes()).hexdigest()
-        _make_folder(device, "artifacts/libraries")
+        device.client.make_folder("artifacts/libraries")
         options["custom_op_library"] = f"artifacts/libraries/{digest}.so"
         _push(device, source, options["custom_op_library"], view)
     return options
@@ -104,14 +104,6 @@ def _push(device: DeviceSession, source: Path, target: str, view: View) -> None:
         view.transfer(name, source.name, done, total)
 
     device.transport.push(source, f"{device.client.home}/{target}", progress=progress)
-
-
-def _make_folder(device: DeviceSession, folder: str) -> None:
-    done = device.transport.exec(["mkdir", "-p", "--", f"{device.client.home}/{folder}"])
-    if done.returncode != 0:
-        said = done.stderr.decode("utf-8", "replace").strip()
-        code = "disk-full" if "No space left" in said else "permission"
-        raise DeviceUnfit(device.entry.name, said or "cannot make a folder there", code=code)
 
 
 def _environment(device: DeviceSession, backend: str) -> dict[str, str]:

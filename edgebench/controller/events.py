@@ -5,14 +5,15 @@ Device output is untrusted: what cannot be read as the protocol says is counted 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgebench.agent.protocol import unpack_ints
+from edgebench.records import PassName
 
 MISSING = -(2**62)
 """A sensor that gave no value at that moment, in packed readings."""
@@ -26,7 +27,7 @@ class StepEvents:
     """What one step (one process on the device) reported; times in ns of the device's monotonic clock."""
 
     index: int
-    pass_: str
+    pass_: PassName
     variant: int = 0
     round: int = 0
     order: int = 0
@@ -131,8 +132,10 @@ def _take(job: JobEvents, event: Event) -> None:
     name = str(event["ev"])
     if name == "step":
         index = int(event["step"])
+        if event["pass"] not in get_args(PassName):
+            raise ValueError("unknown pass")
         job.steps[index] = StepEvents(
-            index, str(event["pass"]), int(event["variant"]), int(event["round"]), int(event["order"])
+            index, event["pass"], int(event["variant"]), int(event["round"]), int(event["order"])
         )
     elif "step" in event:
         _STEP_TAKERS.get(name, _ignore)(job.steps[int(event["step"])], event)
@@ -175,7 +178,7 @@ def _prepared(job: JobEvents, event: Event) -> None:
         job.prepared = dict(event)
 
 
-_STEP_TAKERS = {
+_STEP_TAKERS: dict[str, Callable[[StepEvents, Event], None]] = {
     "loaded": lambda step, event: step.loaded.update(event),
     "first": lambda step, event: setattr(step, "first_ns", int(event["ns"])),
     "samples": _samples,
@@ -192,7 +195,7 @@ _STEP_TAKERS = {
     "done": lambda step, event: setattr(step, "done", dict(event)),
 }
 
-_JOB_TAKERS = {
+_JOB_TAKERS: dict[str, Callable[[JobEvents, Event], None]] = {
     "hello": lambda job, event: job.hello.update(event),
     "facts": lambda job, event: job.facts.update(event["facts"]),
     "prepared": _prepared,

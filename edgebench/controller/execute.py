@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 from edgebench.controller.agent_client import Following
 from edgebench.controller.assembly import assemble, failed_run
+from edgebench.controller.assembly.latency import outcome_code
 from edgebench.controller.collect import collect_job, collect_leftovers
 from edgebench.controller.deploy import push_job, push_model
 from edgebench.controller.devices import DeviceEntry
@@ -20,8 +21,8 @@ from edgebench.controller.rows import PreparedRow, RowRequest, prepare_row
 from edgebench.controller.session import Connect, DeviceSession, holder_name
 from edgebench.controller.view import View
 from edgebench.errors import DeviceError, DeviceLocked, DeviceLost, Interrupted, RowFailure
-from edgebench.records import Run, Session
-from edgebench.store import Store
+from edgebench.records import PlanStep, Run, Session
+from edgebench.store.store import Store
 
 RECONNECT_ATTEMPTS = 3
 SILENCE_S = 180.0
@@ -77,7 +78,7 @@ def _run_rows(executor: Executor, device: DeviceSession, requests: Sequence[RowR
             raise
 
 
-def _with_plan(session: Session, plan: list[object]) -> Session:
+def _with_plan(session: Session, plan: list[PlanStep]) -> Session:
     import msgspec
 
     return msgspec.structs.replace(session, plan=plan)
@@ -93,7 +94,7 @@ def _skip_rest(
     error: BaseException,
 ) -> None:
     """Give an outcome to the row in hand, if it has none yet, and to those never tried."""
-    code = error.code if isinstance(error, DeviceError) else "interrupted"
+    code = outcome_code(error.code, "device-lost") if isinstance(error, DeviceError) else "interrupted"
     message = error.message if isinstance(error, DeviceError) else "interrupted before it was tried"
     stored = {run.id for run in executor.store.session_runs(session.id)}
     result.runs = executor.store.session_runs(session.id)
@@ -108,7 +109,7 @@ def _run_row(executor: Executor, device: DeviceSession, session: Session, reques
     try:
         row = prepare_row(device, session, request, executor.view)
     except RowFailure as failure:
-        run = failed_run(session, device.ref, request, failure.code, _with_hint(failure))
+        run = failed_run(session, device.ref, request, outcome_code(failure.code, "internal"), _with_hint(failure))
         executor.store.add_run(run, {})
     else:
         run = _measure(executor, device, row)
@@ -136,7 +137,9 @@ def _measure(executor: Executor, device: DeviceSession, row: PreparedRow) -> Run
         push_job(device, job)
         _start(executor, device, context.run_id)
     except RowFailure as failure:
-        run = failed_run(context.session, device.ref, row.request, failure.code, _with_hint(failure))
+        run = failed_run(
+            context.session, device.ref, row.request, outcome_code(failure.code, "internal"), _with_hint(failure)
+        )
         executor.store.add_run(run, {})
         return run
     following = Following(device.client, context.run_id, nonce, 0, executor.silence_s)

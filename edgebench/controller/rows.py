@@ -133,16 +133,18 @@ def prepare_row(device: DeviceSession, session: Session, request: RowRequest, vi
 
 def device_runtime(facts: dict[str, Any], backend: str, device: str) -> DeviceRuntime:
     """The runtime that the device has. Raises `RowFailure` (`runtime-missing`) with the command that installs it."""
-    found = (facts.get("runtimes") or {}).get(backend)
-    python = tuple(int(part) for part in facts.get("python_version", ())) or (0,)
-    if not found or not found.get("version"):
+    found = [one for one in facts.get("runtimes") or [] if one.get("name") == backend and one.get("version")]
+    python = tuple(int(part) for part in (facts.get("python") or {}).get("version") or (0,))
+    if not found:
         text = ".".join(map(str, python))
         raise RowFailure(
             "runtime-missing",
             f"{device} has no {backend} for its Python {text}",
             hint=f"`edgebench devices setup {device}` installs it; `edgebench devices check {device}` says more",
         )
-    return DeviceRuntime(str(found["version"]), found.get("path"), python)
+    # what `devices setup` installed was meant for us; else what the interpreter has
+    chosen = next((one for one in found if one.get("where")), found[0])
+    return DeviceRuntime(str(chosen["version"]), chosen.get("where"), python)
 
 
 def _power_rate(device: DeviceSession, settings: Settings) -> float | None:

@@ -61,6 +61,7 @@ class DeviceSession(AbstractContextManager["DeviceSession"]):
         self.client: AgentClient
         self.facts: dict[str, Any] = {}
         self.device_id = ""
+        self._sources: dict[str, list[dict[str, Any]]] = {}
 
     def __enter__(self) -> DeviceSession:
         self.connect()
@@ -93,6 +94,17 @@ class DeviceSession(AbstractContextManager["DeviceSession"]):
     def close(self) -> None:
         """Let go of the device."""
         self.transport.close()
+
+    def sources(self, power: str) -> list[dict[str, Any]]:
+        """Telemetry sources of the device with that choice of power source, asked for once."""
+        if power not in self._sources:
+            self._sources[power] = self.client.sources(power)
+        return self._sources[power]
+
+    @property
+    def probe_options(self) -> dict[str, list[str]]:
+        """What the profile says of rails, zones and cooling devices."""
+        return {}
 
     @property
     def ref(self) -> DeviceRef:

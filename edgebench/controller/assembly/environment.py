@@ -8,21 +8,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from edgebench.controller.assembly.moments import find_moments, foreign_shares
-from edgebench.controller.events import JobEvents
+from edgebench.controller.events import JobEvents, Series
 from edgebench.records import Environment, Invocation, Metric
 
 FINGERPRINT_FACTS = (
-    "machine",
-    "cpu_model",
-    "cores",
-    "kernel",
-    "os",
-    "libc",
-    "board",
-    "l4t",
-    "governors",
-    "turbo",
-    "smt",
+    ("machine",),
+    ("kernel",),
+    ("os", "id"),
+    ("os", "version"),
+    ("board", "model"),
+    ("board", "l4t"),
+    ("python", "libc_version"),
+    ("cpu", "model"),
+    ("cpu", "usable"),
+    ("cpu", "governors"),
+    ("cpu", "turbo"),
+    ("cpu", "smt"),
 )
 
 
@@ -51,9 +52,16 @@ def describe_environment(job: JobEvents, backend_version: str | None, invocation
 
 def fingerprint(facts: dict[str, Any], backend_version: str | None, pins: object) -> str:
     """A short digest of what makes two runs comparable: machine, system, driver, runtime, pins."""
-    kept = {key: facts.get(key) for key in FINGERPRINT_FACTS}
+    kept = [_fact(facts, path) for path in FINGERPRINT_FACTS]
     text = json.dumps([kept, backend_version, pins], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _fact(facts: dict[str, Any], path: tuple[str, ...]) -> object:
+    found: Any = facts
+    for key in path:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
 
 
 def foreign_load(job: JobEvents) -> float | None:
@@ -66,11 +74,11 @@ def foreign_load(job: JobEvents) -> float | None:
 
 def _ranges(job: JobEvents, source: str, scale: float) -> dict[str, list[float]]:
     """First, least, greatest and last value of every column."""
-    series = job.series.get(source)
+    series = job.series.get(source) or Series({})
     found = {}
-    for column in series.columns[1:] if series else []:
-        _, values = series.column(column) if series else ((), ())
-        if len(values):
+    for column in series.columns[1:]:
+        _, values = series.column(column)
+        if values.size:
             found[column] = [float(v) / scale for v in (values[0], values.min(), values.max(), values[-1])]
     return found
 
@@ -80,8 +88,10 @@ def temperature_metric(job: JobEvents) -> Metric:
     ranges = _ranges(job, "thermal", 1000.0)
     if not ranges:
         source = job.series["thermal"].source if "thermal" in job.series else {}
-        state = "unsupported" if source.get("state") == "unsupported" else "unavailable"
-        return Metric(unit="degC", state=state, why=str(source.get("why") or "no thermal zone was read"))
+        why = str(source.get("why") or "no thermal zone was read")
+        if source.get("state") == "unsupported":
+            return Metric(unit="degC", state="unsupported", why=why)
+        return Metric(unit="degC", state="unavailable", why=why)
     zone = max(ranges, key=lambda name: ranges[name][2])
     return Metric(unit="degC", value=ranges[zone][2], statistic=f"max of {zone}", k=1, why="a maximum: no interval")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, get_args
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from edgebench.records import (
     Invocation,
     Metric,
     Outcome,
+    OutcomeCode,
     Outlier,
     Outliers,
     SteadyMark,
@@ -72,7 +74,7 @@ def _record(
     names: Sequence[str],
 ) -> Invocation:
     durations = step.duration_ns
-    common = {
+    common: dict[str, Any] = {
         "index": at,
         "round": step.round,
         "order": step.order,
@@ -104,9 +106,14 @@ def step_outcome(step: StepEvents) -> Outcome:
     said = step.error or step.done or {}
     done = step.done or {}
     if done.get("outcome") == "skipped":
-        return Outcome(status="skipped", code=done.get("code"), message=done.get("message"))
-    code = done.get("code") or said.get("code") or "device-lost"
+        return Outcome(status="skipped", code=outcome_code(done.get("code"), "crashed"), message=done.get("message"))
+    code = outcome_code(done.get("code") or said.get("code"), "device-lost")
     return Outcome(status="failed", code=code, message=str(said.get("message") or done.get("message") or "no record"))
+
+
+def outcome_code(said: object, otherwise: OutcomeCode) -> OutcomeCode:
+    """A code of the closed list; what a device says beyond the list counts as `otherwise`."""
+    return said if said in get_args(OutcomeCode) else otherwise  # type: ignore[return-value]
 
 
 def _summary(steady: Ints) -> Summary:

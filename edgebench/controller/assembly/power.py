@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from edgebench.stats.per_item import Figure, Sensor, per_item
 from edgebench.units import NS_PER_S
 
 MICRO = 1e-6
+State = Literal["unsupported", "unavailable"]
 POWER_METRICS = {"power_mean": "W", "power_idle": "W", "energy_gross": "mJ", "energy_net": "mJ"}
 
 
@@ -104,7 +106,7 @@ def power_metrics(
 
 
 def _without(context: RunContext, state: str, why: str) -> dict[str, Metric]:
-    known = state if state in ("unsupported", "unavailable") else "unavailable"
+    known: State = "unsupported" if state == "unsupported" else "unavailable"
     units = dict(POWER_METRICS) | ({"power_at_fps": "W"} if context.settings.target_fps else {})
     return {name: Metric(unit=unit, state=known, why=why) for name, unit in units.items()}
 

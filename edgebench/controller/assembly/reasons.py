@@ -50,7 +50,7 @@ def _how_measured(
     found = {}
     if context.device.simulated:
         found["simulated"] = "simulated device"
-    if job.facts.get("emulated"):
+    if "emulat" in str((job.facts.get("is_virtual") or {}).get("hints")):
         found["emulated"] = "emulated processor"
     planned = context.settings.invocations
     if context.settings.mode == "quick":

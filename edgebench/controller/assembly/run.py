@@ -11,6 +11,7 @@ from edgebench.controller.assembly.latency import (
     invocation_records,
     latency_metrics,
     measured_invocations,
+    outcome_code,
     steady_summary,
     step_outcome,
     timer_check,
@@ -26,9 +27,10 @@ from edgebench.controller.collect import CollectedJob
 from edgebench.controller.events import Ints, JobEvents
 from edgebench.controller.spec import RunContext
 from edgebench.records import Fidelity, Grade, Invocation, Metric, Outcome, Placement, Run, SteadySummary, Warn
+from edgebench.store.answers import SampleKey
 
-Samples = dict[str, Ints]
-"""Raw arrays of a run by name: `latency_ns/I` and `start_ns/I` of invocation I, and those of the soak."""
+Samples = dict[SampleKey, Ints]
+"""Raw arrays of a run."""
 
 OUTLIER_SHARE = 0.01
 
@@ -39,6 +41,7 @@ def assemble(context: RunContext, job: CollectedJob) -> tuple[Run, Samples]:
     steps = events.of_pass("invocation")
     effective = _effective(events)
     threads = effective.get("threads")
+    threads = threads if isinstance(threads, int) else None
     measured = measured_invocations(steps)
     invocations = invocation_records(steps, find_moments(events), threads, context.inputs)
     timer = timer_check(measured, int((events.hello.get("clock") or {}).get("resolution_ns") or 1))
@@ -127,9 +130,11 @@ def _first_failure(job: JobEvents, ended: str) -> Outcome:
         if found.status == "failed":
             return found
     for error in job.errors:
-        return Outcome(status="failed", code=error.get("code") or "internal", message=str(error.get("message")))
+        return Outcome(
+            status="failed", code=outcome_code(error.get("code"), "internal"), message=str(error.get("message"))
+        )
     message = str((job.end or {}).get("message") or "the device's record broke off before anything was measured")
-    return Outcome(status="failed", code=ended or "device-lost", message=message)  # type: ignore[arg-type]
+    return Outcome(status="failed", code=outcome_code(ended, "device-lost"), message=message)
 
 
 def _not_delegated(context: RunContext, placement: Placement) -> Outcome | None:
@@ -184,11 +189,10 @@ def _samples(job: JobEvents) -> Samples:
     samples: Samples = {}
     for at, step in enumerate(job.of_pass("invocation")):
         if step.duration_ns.size:
-            samples[f"latency_ns/{at}"] = step.duration_ns
-            samples[f"start_ns/{at}"] = step.start_ns
-    for name in ("soak", "paced"):
-        for step in job.of_pass(name):
-            if step.duration_ns.size:
-                samples[f"latency_ns/{name}"] = step.duration_ns
-                samples[f"start_ns/{name}"] = step.start_ns
+            samples[SampleKey(at)] = step.duration_ns
+            samples[SampleKey(at, "start")] = step.start_ns
+    for step in job.of_pass("soak") + job.of_pass("paced"):
+        if step.duration_ns.size:
+            samples[SampleKey(0, "latency", step.pass_)] = step.duration_ns
+            samples[SampleKey(0, "start", step.pass_)] = step.start_ns
     return samples
