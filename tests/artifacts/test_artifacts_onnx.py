@@ -299,6 +299,37 @@ def test_garbage_is_a_model_error(tmp_path_factory, data):
         read_onnx(path)
 
 
+def without_an_import():
+    net = nets.custom_net()
+    del net.opset_import[1]
+    return net
+
+
+def without_an_output():
+    net = nets.conv_net()
+    net.graph.output[0].name = "z"
+    return net
+
+
+def without_a_node():
+    net = nets.conv_net()
+    del net.graph.node[1]
+    return net
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (without_an_import, "names no operator set for 'com.vendor'"),
+        (without_an_output, "nothing computes its output 'z'"),
+        (without_a_node, "a Conv node reads 'r', which nothing before it computes"),
+    ],
+)
+def test_models_with_a_part_missing(make, says):
+    with pytest.raises(ModelError, match=f"m is truncated or damaged: .*{says}"):
+        parse_model(make().SerializeToString(), "m")
+
+
 def test_sizes_that_nobody_can_hold():
     net = nets.conv_net()
     net.graph.initializer[0].dims[0] = 2**62
