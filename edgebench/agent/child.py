@@ -2,9 +2,11 @@
 
 Started by the supervisor with the path of a step file::
 
-    {"pass": NAME, "variant": {...}, "step": {...}, "home": DIR, "jobdir": DIR, "fd": N, "nonce": HEX}
+    {"pass": NAME, "index": I, "variant": {...}, "step": {...}, "home": DIR, "jobdir": DIR, "root": "/",
+     "fd": N, "nonce": HEX}
 
-Events go to the descriptor `fd`, commands come as JSON lines on stdin. Exit status 0, or 1 after an `error` event.
+Events go to the descriptor `fd`, commands come as JSON lines on stdin. Exit status 0 after a `done`
+event, or 1 after an `error` event.
 """
 
 import faulthandler
@@ -40,16 +42,17 @@ def run_step(config, emitter, commands):
         raise Failure("internal", "no pass is called %s; known: %s" % (name, ", ".join(sorted(PASSES))), "start")
     with Stage("start"):
         PASSES[name](Session(config, emitter, commands))
+    # told before the runtime is taken down: a crash in that does not undo what was measured
+    emitter.emit("done", outcome="ok", code=None, message=None, signal=None)
 
 
 def main(path):
     """Run the step file at `path` and return the exit status: 0, or 1 after an `error` event."""
     with open(path, encoding="utf-8") as file:
         config = json.load(file)
-    config.setdefault("name", os.path.splitext(os.path.basename(path))[0])
     die_with_parent()
     faulthandler.enable()
-    os.environ.update((config["variant"].get("env") or {}))
+    os.environ.update(config["variant"].get("env") or {})
     emitter = Emitter(config["fd"], config["nonce"])
     try:
         run_step(config, emitter, sys.stdin.buffer)

@@ -80,7 +80,7 @@ def fidelity(session):
         outputs = session.runner.run()
     named = OrderedDict((spec.name, array) for spec, array in zip(session.runner.outputs, outputs))
     ordered = OrderedDict((spec.name, feeds[spec.name]) for spec in session.runner.inputs)
-    saved = results.save(session.jobdir, "outputs-%s.npz" % session.name, ordered, named)
+    saved = results.save(session.jobdir, "outputs-%s.npz" % session.index, ordered, named)
     session.emitter.emit("outputs", **saved)
     try:
         with Stage("placement"):

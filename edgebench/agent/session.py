@@ -41,7 +41,7 @@ class Session(object):
         self.variant = config["variant"]
         self.home = config["home"]
         self.jobdir = config["jobdir"]
-        self.name = config["name"]
+        self.index = config["index"]
         self.root = config.get("root") or "/"
         self.orders = dict(config["step"])
         self.items = (self.variant.get("batch") or 1) * (self.variant.get("frames_per_inference") or 1)

@@ -5,19 +5,9 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 
-try:
-    import load
-
-    module = load.module
-except ImportError:
-
-    def module(name):
-        """Return the agent's module `name` from the source tree."""
-        return importlib.import_module("edgebench.agent." + name)
-
+from load import command, environment, module
 
 protocol = module("protocol")
 DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
@@ -41,16 +31,6 @@ def have(*names):
     return True
 
 
-def command(*arguments):
-    """Return the argv of the agent's child in this interpreter, from the zip or the source tree alike."""
-    package = protocol.__name__.rpartition(".")[0]
-    top = os.path.abspath(protocol.__file__)
-    for _ in protocol.__name__.split("."):
-        top = os.path.dirname(top)
-    code = "import sys; sys.path.insert(0, %r); from %s import child; sys.exit(child.main(sys.argv[1]))"
-    return [sys.executable, "-c", code % (top, package)] + list(arguments)
-
-
 class Child(object):
     """A started child: `events()` waits for its end; `go` and `close` write to its stdin."""
 
@@ -62,6 +42,7 @@ class Child(object):
         self._read, write = os.pipe()
         config = {
             "pass": name,
+            "index": 0,
             "variant": variant,
             "step": dict({"pass": name}, **(step or {})),
             "home": home,
@@ -74,7 +55,12 @@ class Child(object):
             json.dump(config, file)
         with open(os.path.join(self.jobdir, "log.txt"), "ab") as log:
             self.process = subprocess.Popen(
-                command(path), stdin=subprocess.PIPE, stdout=log, stderr=log, pass_fds=[write]
+                command() + ["child", path],
+                env=environment(),
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                pass_fds=[write],
             )
         os.close(write)
         self._reader = protocol.FrameReader(NONCE)
