@@ -103,6 +103,7 @@ class Sampler(object):
         flush_due_ns = now + self._flush_ns
         for group in self._groups:
             group.due_ns = now
+        self._read_due()
         while not self._stop.asked(self._clock.wait(self._stop.readers, self._next_due_ns())):
             now = self._read_due()
             if now >= flush_due_ns:

@@ -85,10 +85,11 @@ class Body:
     def _joules_at(self, seconds: float) -> float:
         at = seconds * 1000.0 - self._curve_from_ms
         low = math.floor(at)
-        if low < 0 or at > len(self._curve) - 1:
+        if low < 0 or low >= len(self._curve):
             raise ValueError(f"the board knows nothing about second {seconds}: it is at {self.now_ms / 1000}")
-        high = min(low + 1, len(self._curve) - 1)
-        return self._curve[low] + (self._curve[high] - self._curve[low]) * (at - low)
+        if low + 1 == len(self._curve):
+            return self._curve[low] + self.watts * (at - low) / 1000.0  # within the millisecond that has begun
+        return self._curve[low] + (self._curve[low + 1] - self._curve[low]) * (at - low)
 
     def _advance_chunk(self, milliseconds: int) -> None:
         seconds = (self.now_ms + np.arange(milliseconds, dtype=np.float64)) / 1000.0
