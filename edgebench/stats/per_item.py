@@ -11,11 +11,16 @@ from edgebench.stats.energy import WindowEnergy
 
 @dataclass(frozen=True)
 class Sensor:
-    """Systematic error of a source, from its profile: step, and standard uncertainties of offset and gain."""
+    """Systematic error of a source: its step, and standard uncertainties of its offset, its gain and its clock.
+
+    The first three come from the device's profile; `clock_s` is how far its time stamps may lie from the window's ends
+    (an external meter's alignment, a shell sampler's coarse clock).
+    """
 
     resolution_watts: float = 0.0
     offset_watts: float = 0.0
     gain_share: float = 0.0
+    clock_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,10 @@ def per_item(
         missing = Figure(None, why=window.why)
         return ItemEnergy(missing, missing, None, None)
     share = 1000 * window.seconds / items
-    gross_u_sys = math.hypot(_step(sensor), sensor.offset_watts, sensor.gain_share * window.watts)
+    idles = [idle.watts for idle in (idle_before, idle_after) if idle.watts is not None]
+    # Each end of the window exchanges load for idle while the clock is off.
+    ends = math.sqrt(2) * sensor.clock_s / window.seconds * abs(window.watts - (min(idles) if idles else 0.0))
+    gross_u_sys = math.hypot(_step(sensor), sensor.offset_watts, sensor.gain_share * window.watts, ends)
     gross = _figure(window, window.watts, 0.0, gross_u_sys, share)
     if idle_before.watts is None or idle_after.watts is None:
         why = f"idle: {idle_before.why or idle_after.why}"
@@ -70,7 +78,7 @@ def per_item(
     idle = (idle_before.watts + idle_after.watts) / 2
     idle_u = abs(idle_before.watts - idle_after.watts) / 2
     net_watts = window.watts - idle
-    net_u_sys = math.hypot(_step(sensor), _step(sensor), sensor.gain_share * net_watts)
+    net_u_sys = math.hypot(_step(sensor), _step(sensor), sensor.gain_share * net_watts, ends)
     return ItemEnergy(gross, _figure(window, net_watts, idle_u, net_u_sys, share), idle, idle_u)
 
 

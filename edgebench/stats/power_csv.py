@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from edgebench.stats.arrays import Floats, Ints
 
@@ -13,15 +14,16 @@ NS = 1_000_000_000
 NOT_ALIGNED = "not aligned"
 MIN_CORRELATION = 0.7
 _MIN_SAMPLES = 3
-_GRID = 4001
+_GRID = 20001
+_CHI_SQUARED_95 = 3.84
 
 
 @dataclass(frozen=True)
 class Alignment:
     """A meter's times on the device's monotonic clock: `t_ns` (m,), shifted by `offset_ns` from its own clock's claim.
 
-    `error_ns` bounds the offset on either side. Where no edge was found `t_ns`, `offset_ns` and `error_ns` are None and
-    `why` is "not aligned" with the reason.
+    `error_ns` bounds the offset on either side (95 %). Where no edge was found `t_ns`, `offset_ns` and `error_ns` are
+    None and `why` is "not aligned" with the reason.
     """
 
     t_ns: Ints | None
@@ -67,14 +69,20 @@ def align(
     best = float(scores.max())
     if best < MIN_CORRELATION:
         return _lost(best, f"no edge like the CPU burn (correlation {best:.2f})")
-    plateau = np.flatnonzero(scores >= best - 1e-9)
+    plateau = np.flatnonzero(_likely(scores, t_ns.size))
     if plateau[0] == 0 or plateau[-1] == shifts.size - 1:
         return _lost(best, f"the edge lies at the end of the +-{search_s:g} s searched")
     # A shift of the burn to later means that the meter's clock runs ahead by as much.
     offset = -int((shifts[plateau[0]] + shifts[plateau[-1]]) // 2)
     grid = 2 * reach // (_GRID - 1)
-    error = max(int(np.median(np.diff(t_ns))), int(shifts[plateau[-1]] - shifts[plateau[0]])) // 2 + grid
+    error = (int(np.median(np.diff(t_ns))) + int(shifts[plateau[-1]] - shifts[plateau[0]])) // 2 + grid
     return Alignment(claimed + offset, offset, error, best)
+
+
+def _likely(scores: Floats, n: int) -> npt.NDArray[np.bool_]:
+    """Which shifts fit about as well as the best: a likelihood ratio within 3.84, the 95 % point of chi squared (1)."""
+    unexplained = np.maximum(1 - np.clip(scores, 0.0, 1.0) ** 2, 1e-12)
+    return np.asarray(n * np.log(unexplained / unexplained.min()) <= _CHI_SQUARED_95, dtype=np.bool_)
 
 
 def _lost(correlation: float, why: str) -> Alignment:

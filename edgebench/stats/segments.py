@@ -22,6 +22,7 @@ _TREND_POINTS = 400
 _MODE_SHARE = 0.1
 _MODE_DISTANCE = 5.0
 _MODE_GAP = 0.02
+_MODE_CHANGES = 3
 
 
 def change_points(y: Floats) -> tuple[int, ...]:
@@ -78,18 +79,19 @@ def has_trend(y: Floats) -> bool:
     return y.size < TREND_FROM or mann_kendall_p(y) < TREND_P
 
 
-def alternates(levels: Floats) -> bool:
-    """Whether segments go to and fro between the same two levels: three changes or more, each undoing the last."""
-    steps = np.diff(levels)
-    if steps.size < 3 or (steps[1:] * steps[:-1] >= 0).any():
-        return False
-    least = float(np.abs(steps).min())
-    spread = max(float(np.ptp(levels[::2])), float(np.ptp(levels[1::2])))
-    return least > NEGLIGIBLE and spread <= least / 4
+def alternates(block_ns: Floats) -> bool:
+    """Whether blocks (ns, in the order of time) go to and fro between two heaps: three changes of side or more."""
+    border = _border(block_ns)
+    return border is not None and int(np.count_nonzero(np.diff(np.log(block_ns) > border))) >= _MODE_CHANGES
 
 
 def two_modes(samples: Samples) -> bool:
-    """Whether positive samples fall into two separate heaps.
+    """Whether positive samples (any order) fall into two separate heaps."""
+    return _border(samples) is not None
+
+
+def _border(samples: Samples) -> float | None:
+    """Where the logarithms of positive samples part into two heaps; None where they are one.
 
     The best split in two (least squares of the logarithms) must leave 10 % on either side, its halves must lie 2 %
     apart and by more than 5 of their spreads: Ashman's D = sqrt(2) |m1 - m2| / sqrt(s1^2 + s2^2), which is 2.7 for the
@@ -98,15 +100,16 @@ def two_modes(samples: Samples) -> bool:
     logs = np.sort(np.log(samples))
     n = logs.size
     if n < 2 * MIN_SEGMENT:
-        return False
+        return None
     left = np.arange(1, n)
     sums = np.cumsum(logs - logs.mean())[:-1]
     cut = int(np.argmax(sums**2 / (left * (n - left)))) + 1
     if min(cut, n - cut) < _MODE_SHARE * n:
-        return False
+        return None
     gap = float(logs[cut:].mean() - logs[:cut].mean())
     noise = math.sqrt(float(logs[:cut].var() + logs[cut:].var()))
-    return gap > _MODE_GAP and math.sqrt(2) * gap > _MODE_DISTANCE * noise
+    separate = gap > _MODE_GAP and math.sqrt(2) * gap > _MODE_DISTANCE * noise
+    return float(logs[cut - 1] + logs[cut]) / 2 if separate else None
 
 
 def direction(levels: Floats) -> SteadyClass:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -9,7 +10,16 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from edgebench.stats.arrays import Floats, Ints
-from edgebench.stats.segments import NEGLIGIBLE, alternates, change_points, direction, has_trend, levels_of, two_modes
+from edgebench.stats.segments import (
+    MIN_SEGMENT,
+    NEGLIGIBLE,
+    alternates,
+    change_points,
+    direction,
+    has_trend,
+    levels_of,
+    two_modes,
+)
 
 if TYPE_CHECKING:
     from edgebench.records import SteadyClass
@@ -89,9 +99,9 @@ def throughput(start_ns: Ints, first: int, stop: int, items: float) -> float:
 def curve_of(start_ns: Ints, duration_ns: Ints, items: float) -> Curve:
     """Cut a soak into blocks; `start_ns`, `duration_ns` (n,) in the order of time, `items` = batch x frames."""
     edges = _edges(start_ns)
-    stops = [*edges[1:], start_ns.size]
-    fps = [throughput(start_ns, a, b, items) for a, b in zip(edges, stops, strict=True)]
-    medians = [np.median(duration_ns[a:b]) for a, b in zip(edges, stops, strict=True)]
+    blocks = list(itertools.pairwise([*edges, int(start_ns.size)]))
+    fps = [throughput(start_ns, a, b, items) for a, b in blocks]
+    medians = [np.median(duration_ns[a:b]) for a, b in blocks]
     first = np.asarray(edges, dtype=np.int64)
     t_s = (start_ns[first] - start_ns[:1]) / NS
     return Curve(first, t_s, np.asarray(fps, dtype=np.float64), np.asarray(medians, dtype=np.float64))
@@ -126,7 +136,7 @@ def assess_soak(start_ns: Ints, duration_ns: Ints, items: float, temperature: Te
     warm_from = int(curve.first[segments[_warm_segment(levels)]])
     start = int(curve.first[segments[-1]])
     state, drift = _temperature_state(temperature, int(start_ns[start]), int(start_ns[-1]))
-    kind, reason = _kind(curve, y, segments, levels, start_ns)
+    kind, reason = _kind(curve, y, segments, start_ns)
     if kind is None and state == "drifting":
         kind, reason = "never-steady", f"the temperature still moves by {drift:.2f} degC/min"
     if kind is not None:
@@ -137,12 +147,10 @@ def assess_soak(start_ns: Ints, duration_ns: Ints, items: float, temperature: Te
     return Soak(direction(levels), start, warm_from, curve, segments, state, drift)
 
 
-def _kind(
-    curve: Curve, y: Floats, segments: tuple[int, ...], levels: Floats, start_ns: Ints
-) -> tuple[SteadyClass | None, str | None]:
+def _kind(curve: Curve, y: Floats, segments: tuple[int, ...], start_ns: Ints) -> tuple[SteadyClass | None, str | None]:
     """The class of a soak without a steady segment, and why; (None, None) for one that has it."""
-    if alternates(levels):
-        return "bimodal", f"goes to and fro between two speeds, {levels.size - 1} changes"
+    if alternates(curve.median_ns):
+        return "bimodal", "blocks go to and fro between two speeds"
     total = float(start_ns[-1] - start_ns[0]) / NS
     span = total - float(curve.t_s[segments[-1]])
     needed = 0.5 * total if total < 60 else max(0.3 * total, 30.0)
@@ -203,7 +211,7 @@ def sustained_drop(burst: float, sustained: float) -> float:
 def throttle_onset_s(curve: Curve) -> float | None:
     """Seconds into the soak of the first change point after which throughput stays over 5 % below its best before.
 
-    Change points are those of ln(block FPS); None where there is no such point.
+    Change points are those of ln(block FPS); None where there is no such point, or fewer than three blocks follow it.
     """
     if curve.fps.size < MIN_BLOCKS:
         return None
@@ -212,6 +220,9 @@ def throttle_onset_s(curve: Curve) -> float | None:
     levels = levels_of(y, segments)
     limit = math.log(1 - THROTTLE_SHARE)
     for index in range(1, levels.size):
-        if levels[index:].max() < levels[:index].max() + limit:
-            return float(curve.t_s[segments[index]])
+        floor = levels[:index].max() + limit
+        if levels[index:].max() < floor:
+            # A shortest segment may begin a block or two early: what counts is its first block that is slow itself.
+            block = segments[index] + int(np.argmax(y[segments[index] :] < floor))
+            return float(curve.t_s[block]) if y.size - block >= MIN_SEGMENT else None
     return None

@@ -65,9 +65,8 @@ def assess_invocation(duration_ns: Ints) -> Steadiness:
     y = np.log(medians)
     segments = change_points(y)
     levels = levels_of(y, segments)
-    if alternates(levels):
-        why = f"goes to and fro between two speeds, {levels.size - 1} changes"
-        return Steadiness("bimodal", 0, first, medians, segments, why)
+    if alternates(medians):
+        return Steadiness("bimodal", 0, first, medians, segments, "blocks go to and fro between two speeds")
     last = segments[-1]
     if count - last < _STEADY_SHARE * count:
         why = f"the last change came after {last / count:.0%} of the iterations"
