@@ -1,4 +1,4 @@
-"""What a model is fed: seeded arrays, one file of arrays or a set of files in turn, and recurrent states.
+"""What a model is fed: seeded arrays, one file of arrays or a set of files.
 
 Needs numpy: import this module only once the runtime has been imported. Specs are `runners.Spec`.
 """
@@ -222,37 +222,3 @@ def open_samples(specs, variant, home):
         samples = [seeded_sample(specs, shapes, wanted.get("seed") or 0, wanted.get("range"), states)]
     check_batch(variant.get("batch") or 1, OrderedDict((name, array.shape) for name, array in samples[0].items()))
     return samples
-
-
-class Feeder(object):
-    """Hands samples to `bind(feeds)` in turn and carries states {output: input} from one iteration to the next."""
-
-    def __init__(self, samples, states, outputs, bind):
-        unknown = sorted(set(states) - set(outputs))
-        if unknown:
-            raise bad("bad-input", "no output %s; the model has %s" % (", ".join(unknown), ", ".join(outputs)))
-        self._samples = samples
-        self._carry = [(outputs.index(output), target) for output, target in sorted(states.items())]
-        self._bind = bind
-        self._at = 0
-        self._feeds = None
-        self.count = len(samples)
-        self.fixed = self.count == 1 and not self._carry
-
-    def rewind(self):
-        """Bind the first sample again, its states as they were at the start, and return the feeds."""
-        self._at = 0
-        self._feeds = dict(self._samples[0])
-        self._bind(self._feeds)
-        return self._feeds
-
-    def between(self, outputs):
-        """Prepare the next iteration after `outputs` (a list in the model's order) of the last one."""
-        if self.fixed:
-            return
-        carried = [(target, outputs[at]) for at, target in self._carry]
-        if self.count > 1:
-            self._at = (self._at + 1) % self.count
-            self._feeds = dict(self._samples[self._at])
-        self._feeds.update(carried)
-        self._bind(self._feeds)

@@ -5,6 +5,7 @@ import select
 
 from . import clock
 from .failures import Failure, Stage
+from .feeder import Feeder
 from .runners import open_runner
 
 
@@ -77,7 +78,7 @@ class Session(object):
         with Stage("feed"):
             samples = inputs.open_samples(self.runner.inputs, self.variant, self.home)
             names = [spec.name for spec in self.runner.outputs]
-            self.feeder = inputs.Feeder(samples, self.variant.get("states") or {}, names, self.runner.bind)
+            self.feeder = Feeder(samples, self.variant.get("states") or {}, names, self.runner.bind)
 
     def first(self):
         """Run the first inference and emit it. Raises Failure."""

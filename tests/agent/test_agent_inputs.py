@@ -13,6 +13,7 @@ if not have("numpy"):
 import numpy
 
 failures = module("failures")
+feeder = module("feeder")
 inputs = module("inputs")
 Spec = module("runners").Spec
 
@@ -214,35 +215,35 @@ class FeederTest(Case):
 
     def feeder(self, samples, states=None, outputs=("y", "t")):
         """Return a feeder that remembers what it bound."""
-        return inputs.Feeder(samples, states or {}, list(outputs), lambda feeds: self.bound.append(dict(feeds)))
+        return feeder.Feeder(samples, states or {}, list(outputs), lambda feeds: self.bound.append(dict(feeds)))
 
     def test_one_sample_is_bound_once(self):
-        feeder = self.feeder([{"x": 1}])
-        feeder.rewind()
-        feeder.between(["y"])
-        self.assertEqual((self.bound, feeder.fixed, feeder.count), ([{"x": 1}], True, 1))
+        fed = self.feeder([{"x": 1}])
+        fed.rewind()
+        fed.between(["y"])
+        self.assertEqual((self.bound, fed.fixed, fed.count), ([{"x": 1}], True, 1))
 
     def test_samples_go_round_and_rewind(self):
-        feeder = self.feeder([{"x": 1}, {"x": 2}, {"x": 3}])
-        feeder.rewind()
+        fed = self.feeder([{"x": 1}, {"x": 2}, {"x": 3}])
+        fed.rewind()
         for _ in range(4):
-            feeder.between(["y"])
-        feeder.rewind()
+            fed.between(["y"])
+        fed.rewind()
         self.assertEqual([feeds["x"] for feeds in self.bound], [1, 2, 3, 1, 2, 1])
-        self.assertFalse(feeder.fixed)
+        self.assertFalse(fed.fixed)
 
     def test_states_are_carried_and_start_afresh_on_rewind(self):
-        feeder = self.feeder([{"x": 1, "s": 0}], {"t": "s"})
-        feeder.rewind()
-        feeder.between(["y", "after one"])
-        feeder.between(["y", "after two"])
-        feeder.rewind()
+        fed = self.feeder([{"x": 1, "s": 0}], {"t": "s"})
+        fed.rewind()
+        fed.between(["y", "after one"])
+        fed.between(["y", "after two"])
+        fed.rewind()
         self.assertEqual([feeds["s"] for feeds in self.bound], [0, "after one", "after two", 0])
 
     def test_states_outlive_the_change_of_a_sample(self):
-        feeder = self.feeder([{"x": 1, "s": 0}, {"x": 2, "s": 0}], {"t": "s"})
-        feeder.rewind()
-        feeder.between(["y", "kept"])
+        fed = self.feeder([{"x": 1, "s": 0}, {"x": 2, "s": 0}], {"t": "s"})
+        fed.rewind()
+        fed.between(["y", "kept"])
         self.assertEqual(self.bound[-1], {"x": 2, "s": "kept"})
 
     def test_a_state_from_no_output(self):

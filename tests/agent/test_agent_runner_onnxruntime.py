@@ -167,6 +167,9 @@ class ErrorTest(Case):
 
 
 class OptionTest(Case):
+    def test_a_failing_run_does_not_go_on_with_another_provider(self):
+        self.assertFalse(self.opened("affine")._session._enable_fallback)
+
     def test_a_session_config_entry_reaches_the_session(self):
         key = "session.intra_op.allow_spinning"
         made = self.opened("affine", options={key: "0", "optimization": "basic"})
@@ -198,7 +201,7 @@ class StateTest(Case):
         made = self.opened("state", states={"t": "s"}, input={"files": [self.save("x.npz", x=x)]})
         inputs = module("inputs")
         samples = inputs.open_samples(made.inputs, made._variant, self.home.path)
-        feeder = inputs.Feeder(samples, {"t": "s"}, [spec.name for spec in made.outputs], made.bind)
+        feeder = module("feeder").Feeder(samples, {"t": "s"}, [spec.name for spec in made.outputs], made.bind)
         feeder.rewind()
         seen = []
         for _ in range(3):
