@@ -1,0 +1,153 @@
+"""What `run` does with its options: examine, plan, measure device by device, show, and choose the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from edgebench import __version__
+from edgebench.cli.output import err, fail, out, verbosity, write_document
+from edgebench.cli.progress import make_view
+from edgebench.controller.devices import DeviceEntry, load_devices, select_devices
+from edgebench.controller.execute import DeviceResult, Executor, run_on_device
+from edgebench.controller.planning import job_steps, planned_seconds
+from edgebench.controller.requests import RunOptions, build_requests
+from edgebench.controller.rows import RowRequest
+from edgebench.controller.session import new_id, now_text
+from edgebench.errors import Interrupted
+from edgebench.records import Report, Run, Session, SessionDevice, to_json
+from edgebench.report.details import detail_lines
+from edgebench.report.table import notes, runs_table
+from edgebench.store import open_store
+from edgebench.store.store import Store
+from edgebench.units import seconds_text
+
+
+@dataclass(frozen=True)
+class Job:
+    """One `run` command, parsed."""
+
+    models: Sequence[Path]
+    devices: Sequence[str]
+    options: RunOptions
+    store: str | None = None
+    json: str | None = None
+    samples: bool = False
+    dry_run: bool = False
+    flops_as: str = "macs"
+
+
+def measure(job: Job) -> int:
+    """Carry the command out; return its exit code. Raises `UsageError` before any device is touched."""
+    entries = select_devices(job.devices, load_devices())
+    requests = build_requests(job.models, job.options)
+    if job.dry_run:
+        _show_plan(job, entries, requests)
+        return 0
+    with open_store(job.store) as store:
+        results = _on_devices(store, entries, requests)
+        _show(job, store, results)
+    return exit_code(results)
+
+
+def _on_devices(store: Store, entries: Sequence[DeviceEntry], requests: Sequence[RowRequest]) -> list[DeviceResult]:
+    results = []
+    for entry in entries:
+        view = make_view({entry.name} if entry.transport == "local" else set(), progress=verbosity() >= 0)
+        try:
+            results.append(run_on_device(Executor(store, view), entry, requests))
+        finally:
+            view.close()
+        if results[-1].error is not None:
+            fail(results[-1].error)
+        if results[-1].interrupted:
+            break
+    return results
+
+
+def _show(job: Job, store: Store, results: Sequence[DeviceResult]) -> None:
+    runs = [run for result in results for run in result.runs]
+    if job.json is not None:
+        shown = [with_samples(store, run) for run in runs] if job.samples else runs
+        write_document(to_json(report_of(results, shown), indent=1), job.json)
+    if job.json != "-" and verbosity() > -2 and runs:
+        console = out()
+        console.print(runs_table(runs, flops_as=job.flops_as))
+        if len(runs) == 1:
+            for line in detail_lines(runs[0]):
+                console.print(line, markup=False, style="dim")
+        for line in notes(runs):
+            console.print(f"  {line}", markup=False)
+        console.print(f"stored: session {runs[0].session[:8]}, `edgebench history {runs[0].id[:8]}`", style="dim")
+    if any(result.interrupted for result in results):
+        fail(Interrupted())
+
+
+def report_of(results: Sequence[DeviceResult], runs: list[Run]) -> Report:
+    """The report document: the first session that was opened stands for the command."""
+    sessions = [result.session for result in results if result.session is not None]
+    return Report(
+        edgebench=__version__, session=sessions[0] if sessions else _no_session(results), runs=runs, sessions=sessions
+    )
+
+
+def _no_session(results: Sequence[DeviceResult]) -> Session:
+    """A session that no device let us begin."""
+    name = results[0].name if results else "none"
+    return Session(id=new_id(), started_at=now_text(), device=SessionDevice(name=name, id="unknown", transport="none"))
+
+
+def with_samples(store: Store, run: Run) -> Run:
+    """The run with every invocation's raw nanoseconds."""
+    keys = {key.invocation for key in store.sample_keys(run.id) if key.pass_ == "invocation" and key.name == "latency"}
+    filled = [
+        msgspec.structs.replace(one, latency_ns=store.samples(run.id, one.index).tolist()) if one.index in keys else one
+        for one in run.invocations
+    ]
+    return msgspec.structs.replace(run, invocations=filled)
+
+
+def exit_code(results: Sequence[DeviceResult]) -> int:
+    """The one exit code of interface.md: the first that applies."""
+    runs = [run for result in results for run in result.runs]
+    good = [run for run in runs if run.outcome.status == "ok"]
+    usable = [run for run in runs if run.outcome.status in ("ok", "unstable")]
+    lost = [result for result in results if result.error is not None]
+    if any(result.interrupted for result in results):
+        return 130
+    if lost and len(lost) == len(results) and not usable:
+        return 3
+    if not usable:
+        return 4
+    return 5 if lost or len(good) < len(runs) else 0
+
+
+def _show_plan(job: Job, entries: Sequence[DeviceEntry], requests: Sequence[RowRequest]) -> None:
+    total = sum(planned_seconds(request.settings) for request in requests) * len(entries)
+    if job.json is not None:
+        rows = [
+            {"device": entry.name, "label": request.label, "ask": request.ask, "steps": job_steps(request.settings)}
+            for entry in entries
+            for request in requests
+        ]
+        text = msgspec.json.format(msgspec.json.encode({"rows": rows, "seconds": total}), indent=1).decode()
+        write_document(text, job.json)
+        if job.json == "-":
+            return
+    for entry in entries:
+        for request in requests:
+            steps = job_steps(request.settings)
+            passes = ", ".join(_counted([str(step["pass"]) for step in steps]))
+            shapes = " ".join(f"{name}={'x'.join(map(str, dims))}" for name, dims in request.ask.shapes.items())
+            text = (
+                f"{entry.name}: {request.label} ({request.ask.backend}, {request.ask.accelerator}) {shapes}: {passes}"
+            )
+            out().print(text, markup=False)
+    err().print(f"about {seconds_text(total)}; nothing was run (--dry-run)", markup=False)
+
+
+def _counted(names: Sequence[str]) -> list[str]:
+    return [f"{names.count(name)} x {name}" if names.count(name) > 1 else name for name in dict.fromkeys(names)]

@@ -1,0 +1,157 @@
+"""The live view of a run: phases, transfers, and a sparkline of latency; redrawn only when an event comes.
+
+Nothing here runs on a timer: on the local machine a redraw would take the CPU from what is being measured,
+so block events (which come between measured blocks) are drawn for remote devices only.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from edgebench.cli.output import err
+from edgebench.records import Run
+from edgebench.report.cells import grade_cell, metric_cell, status_cell
+from edgebench.report.sparkline import sparkline
+from edgebench.units import NS_PER_MS, bytes_text, seconds_text
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+PASS_WORDS = {
+    "fidelity": "check outputs",
+    "invocation": "measure",
+    "memory": "memory",
+    "soak": "soak",
+    "paced": "paced",
+}
+TRANSFER_STEP_S = 0.2
+
+
+class LiveView:
+    """Progress for a terminal, on stderr."""
+
+    def __init__(self, *, local_devices: set[str]) -> None:
+        self._console = err()
+        self._local = local_devices
+        self._status: Status | None = None
+        self._medians: list[float] = []
+        self._steps = 0
+        self._at = ""
+        self._ends: float | None = None
+        self._last_transfer = 0.0
+
+    def phase(self, device: str, name: str, detail: str = "") -> None:
+        """Show the phase."""
+        self._medians = []
+        self._show(f"{device}: {name}" + (f" ({detail})" if detail else ""))
+
+    def transfer(self, device: str, what: str, done: int, total: int) -> None:
+        """Show a transfer, at most a few times a second."""
+        now = time.monotonic()
+        if done < total and now - self._last_transfer < TRANSFER_STEP_S:
+            return
+        self._last_transfer = now
+        share = f"{done / total:.0%}" if total else ""
+        self._show(f"{device}: push {what} {bytes_text(done)} of {bytes_text(total)} {share}")
+
+    def event(self, device: str, label: str, event: Mapping[str, Any]) -> None:
+        """Show where the job is."""
+        name = event.get("ev")
+        if name == "plan":
+            self._plan(label, event)
+        elif name == "step":
+            self._at = self._step_text(event)
+        elif name == "block":
+            self._medians.append(float(event.get("median_ns") or 0) / NS_PER_MS)
+            if device in self._local:
+                return
+        elif name != "done" and not (name == "phase" and event.get("name") in ("idle-before", "idle-after", "load")):
+            return
+        phase = f" {event['name']}" if name == "phase" else ""
+        self._show(f"{device}: {label}: {self._at}{phase}{self._eta()} {self._latency()}")
+
+    def tell(self, text: str) -> None:
+        """Print a line above the progress."""
+        self._console.print(text, markup=False)
+
+    def row(self, run: Run) -> None:
+        """Print a finished row's line above the progress."""
+        p50 = run.metrics.get("latency_p50")
+        good = run.outcome.status in ("ok", "unstable")
+        shown = f"p50 {metric_cell(p50)} ms, grade {grade_cell(run)}" if good else (run.outcome.message or "")
+        self._console.print(f"{run.device.name}: {run.variant.label}: {status_cell(run)} {shown}", markup=False)
+
+    def close(self) -> None:
+        """Take the progress line away."""
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+    def _plan(self, label: str, event: Mapping[str, Any]) -> None:
+        eta = event.get("eta_s")
+        if isinstance(eta, int | float):
+            self._ends = time.monotonic() + eta
+            reduced = event.get("reduced")
+            cut = "; --max-time cuts " + ", ".join(map(str, reduced)) if reduced else ""
+            self.tell(f"{label}: about {seconds_text(eta)} to go{cut}")
+
+    def _step_text(self, event: Mapping[str, Any]) -> str:
+        word = PASS_WORDS.get(str(event.get("pass")), str(event.get("pass")))
+        return f"{word} {event['round']}" if event.get("round") else word
+
+    def _eta(self) -> str:
+        if self._ends is None:
+            return ""
+        left = self._ends - time.monotonic()
+        return f", {seconds_text(left)} left" if left > 0 else ""
+
+    def _latency(self) -> str:
+        if not self._medians:
+            return ""
+        return f"{self._medians[-1]:.3g} ms {sparkline(self._medians, 30)}"
+
+    def _show(self, text: str) -> None:
+        if self._status is None:
+            from rich.status import Status
+
+            # one refresh a week: rich's own redraw thread must not tick beside a measured loop
+            self._status = Status("", console=self._console, spinner="simpleDots", refresh_per_second=1e-6)
+            self._status.start()
+        self._status.update(_escaped(text))
+        self._status._live.refresh()  # Status has no public refresh
+
+
+class PlainView:
+    """For pipes and logs: no progress, only what must be told."""
+
+    def phase(self, device: str, name: str, detail: str = "") -> None:
+        """Nothing."""
+
+    def transfer(self, device: str, what: str, done: int, total: int) -> None:
+        """Nothing."""
+
+    def event(self, device: str, label: str, event: Mapping[str, Any]) -> None:
+        """Nothing."""
+
+    def tell(self, text: str) -> None:
+        """Print the line."""
+        err().print(text, markup=False)
+
+    def row(self, run: Run) -> None:
+        """Nothing: the table comes at the end."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+def make_view(local_devices: set[str], *, progress: bool) -> LiveView | PlainView:
+    """The live view on a terminal, the plain one elsewhere."""
+    return LiveView(local_devices=local_devices) if progress and err().is_terminal else PlainView()
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,149 @@
+"""From the options of `run` to rows: files examined, comma lists multiplied, labels made unique."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edgebench.backends.base import backend_for, get_backend
+from edgebench.controller.rows import RowRequest, examine
+from edgebench.controller.spec import Settings, VariantAsk
+from edgebench.errors import ModelError, UnknownName, UsageError, nearest_hint
+
+PRECISIONS = ("fp32", "fp16", "int8", "int16", "bf16")
+PREPARE_KEYS = ("power-mode", "clocks", "fan", "governor", "affinity", "airplane", "temperature-gate")
+SUPPORTED_PREPARE = ("governor", "affinity")
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a user asked of `run`; the five lists multiply the variants."""
+
+    settings: Settings
+    backends: Sequence[str] = ()
+    accelerators: Sequence[str] = ()
+    precisions: Sequence[str | None] = (None,)
+    threads: Sequence[int | None] = (None,)
+    batches: Sequence[int] = (1,)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    input: str | None = None
+    input_range: tuple[float, float] | None = None
+    options: dict[str, str] = field(default_factory=dict)
+    frames_per_inference: int = 1
+    name: str | None = None
+    label: str | None = None
+    note: str | None = None
+    parent: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    quality: dict[str, float] = field(default_factory=dict)
+    reference: str | None = None
+    min_psnr: float = 30.0
+    require_delegated: float | None = None
+    power_csv: str | None = None
+    prepare: dict[str, str] = field(default_factory=dict)
+
+
+def build_requests(models: Sequence[Path], options: RunOptions) -> list[RowRequest]:
+    """Every row asked for, examined on the host. Raises `UsageError` before any device is touched."""
+    _check(models, options)
+    requests = []
+    for path in models:
+        for ask in _variants(path, options):
+            requests.append(_request(path, ask, options))
+    return _unique_labels(requests, options)
+
+
+def _check(models: Sequence[Path], options: RunOptions) -> None:
+    for key in options.prepare:
+        if key not in PREPARE_KEYS:
+            raise UnknownName("--prepare key", key, PREPARE_KEYS)
+        if key not in SUPPORTED_PREPARE:
+            raise UsageError(f"--prepare {key} is not supported by this version", hint="supported: governor, affinity")
+    for precision in options.precisions:
+        if precision is not None and precision not in PRECISIONS:
+            raise UnknownName("precision", precision, PRECISIONS)
+    if options.reference and not Path(options.reference).is_file():
+        raise ModelError(f"--reference {options.reference}: no such file")
+    if options.label and len(models) > 1:
+        raise UsageError("--label names one row; several models were given", hint="use --tag, or one run a model")
+
+
+def _variants(path: Path, options: RunOptions) -> list[VariantAsk]:
+    found = []
+    formats = options.backends or [_default_backend(path)]
+    for name in formats:
+        backend = get_backend(name)
+        accelerators = options.accelerators or [backend.default_accelerator]
+        for accelerator in accelerators:
+            if accelerator not in backend.accelerators:
+                raise UsageError(
+                    f"{name} has no accelerator {accelerator!r}", hint=nearest_hint(accelerator, backend.accelerators)
+                )
+        found += [
+            VariantAsk(
+                backend=name,
+                accelerator=accelerator,
+                precision=precision,
+                threads=threads,
+                batch=batch,
+                shapes={key: list(dims) for key, dims in options.shapes.items()},
+                options=options.options,
+                input=options.input,
+                input_range=options.input_range,
+                frames_per_inference=options.frames_per_inference,
+            )
+            for accelerator, precision, threads, batch in itertools.product(
+                accelerators, options.precisions, options.threads, options.batches
+            )
+        ]
+    return found
+
+
+def _default_backend(path: Path) -> str:
+    from edgebench.artifacts.artifact import load_artifact
+
+    return backend_for(load_artifact(path).format)
+
+
+def _request(path: Path, ask: VariantAsk, options: RunOptions) -> RowRequest:
+    _, facts, ask = examine(path, ask)
+    name = options.name or path.stem
+    return RowRequest(
+        model_path=path,
+        model=name,
+        label=options.label or path.stem,
+        ask=ask,
+        settings=options.settings,
+        facts=facts,
+        note=options.note,
+        parent=options.parent,
+        tags=options.tags,
+        quality=options.quality,
+        reference=options.reference,
+        min_psnr=options.min_psnr,
+        require_delegated=options.require_delegated,
+        power_csv=options.power_csv,
+        prepare=options.prepare,
+    )
+
+
+def _unique_labels(requests: list[RowRequest], options: RunOptions) -> list[RowRequest]:
+    """Rows that differ only in a multiplied option say so in their label."""
+    from dataclasses import replace
+
+    lists = {
+        "backend": options.backends,
+        "accelerator": options.accelerators,
+        "precision": options.precisions,
+        "threads": options.threads,
+        "batch": options.batches,
+    }
+    varied = [key for key, values in lists.items() if len(values) > 1]
+    if not varied:
+        return requests
+    return [
+        replace(one, label=" ".join([one.label, *(f"{key}={getattr(one.ask, key)}" for key in varied)]))
+        for one in requests
+    ]

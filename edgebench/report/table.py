@@ -1,0 +1,81 @@
+"""The summary table of runs, and what a reader should know beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from edgebench.records import Run
+from edgebench.report.cells import DASH, count_cell, grade_cell, metric_cell, status_cell, tail_cell
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+STATUS_STYLES = {"ok": "green", "unstable": "yellow", "failed": "red", "skipped": "dim"}
+
+
+def runs_table(runs: Sequence[Run], *, title: str | None = None, flops_as: str = "macs") -> Table:
+    """One row a run: latency with its interval, tail, sustained FPS, power, energy, memory, grade."""
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    several = len({run.device.name for run in runs}) > 1
+    columns = [("device", "left"), ("model", "left"), ("p50 ms [95 %]", "right"), ("p99 ms", "right")]
+    columns += [("FPS", "right"), ("W", "right"), ("mJ net", "right"), ("peak MiB", "right")]
+    columns += [(flops_as.upper(), "right"), ("dB ref", "right"), ("grade", "left")]
+    for name, justify in columns if several or any(run.device.simulated for run in runs) else columns[1:]:
+        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    for run in runs:
+        cells = row_cells(run, flops_as)
+        table.add_row(*(cells if len(table.columns) == len(cells) else cells[1:]))
+    return table
+
+
+def row_cells(run: Run, flops_as: str = "macs") -> list[str]:
+    """The cells of one row, device first, as rich markup."""
+    from rich.markup import escape
+
+    device = escape(run.device.name) + (" [magenta](simulated)[/]" if run.device.simulated else "")
+    counts = count_cell(run.metrics.get(flops_as))
+    if run.outcome.status in ("failed", "skipped"):
+        said = escape(status_cell(run))
+        style = STATUS_STYLES[run.outcome.status]
+        return [device, escape(run.variant.label), f"[{style}]{said}[/]", *[DASH] * 5, counts, DASH, DASH]
+    metrics = run.metrics
+    label = escape(run.variant.label)
+    if run.outcome.status == "unstable":
+        label += " [yellow](unstable)[/]"
+    psnr = run.fidelity.psnr_db
+    return [
+        device,
+        label,
+        metric_cell(metrics.get("latency_p50")),
+        tail_cell(run),
+        metric_cell(metrics.get("sustained_fps"), interval=False),
+        metric_cell(metrics.get("power_mean"), interval=False),
+        metric_cell(metrics.get("energy_net"), interval=False),
+        metric_cell(metrics.get("memory_peak"), interval=False),
+        counts,
+        DASH if psnr is None else ("same" if psnr >= 200 else f"{psnr:.1f}"),
+        escape(grade_cell(run)),
+    ]
+
+
+def notes(runs: Sequence[Run]) -> list[str]:
+    """Lines under the table: failures with their cause, warnings with what to do, why cells are empty."""
+    lines: dict[str, None] = {}
+    for run in runs:
+        prefix = f"{run.variant.label}: " if len(runs) > 1 else ""
+        if run.outcome.message and run.outcome.status != "ok":
+            lines[f"{prefix}{run.outcome.status}: {run.outcome.message}"] = None
+        if run.outcome.status not in ("ok", "unstable"):
+            continue
+        for warning in run.warnings:
+            lines[f"{prefix}{warning.text}" + (f" -> {warning.hint}" if warning.hint else "")] = None
+        for reason in run.grade.reasons[1:]:
+            lines[f"{prefix}{reason.text}" + (f" -> {reason.remedy}" if reason.remedy else "")] = None
+        for name, shown in (("latency_p99", "p99"), ("power_mean", "W"), ("memory_peak", "peak MiB")):
+            metric = run.metrics.get(name)
+            if metric is not None and metric.value is None:
+                lines[f"{prefix}no {shown}: {metric.why}"] = None
+    return list(lines)
