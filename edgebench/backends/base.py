@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -24,6 +25,17 @@ class DeviceRuntime:
     python: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class Stamp:
+    """What a model file says that a runtime needs at least: IR version and opset of every domain it imports."""
+
+    name: str
+    ir_version: int
+    opsets: Mapping[str, int]
+    unused: tuple[str, ...] = ()
+    custom_domains: tuple[str, ...] = ()
+
+
 class Backend(Protocol):
     """A runtime as the host sees it."""
 
@@ -32,7 +44,7 @@ class Backend(Protocol):
     accelerators: tuple[str, ...]
     default_accelerator: str
 
-    def preflight(self, model: Path, runtime: DeviceRuntime, options: dict[str, str]) -> list[str]:
+    def preflight(self, model: Stamp, runtime: DeviceRuntime, options: dict[str, str]) -> list[str]:
         """Refuse what the device's runtime is known to refuse; return warnings, one line each.
 
         Raises `RowFailure` (`load-failed`, `unsupported-op`, `unsupported-precision`...) with the cure as its hint.

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgebench.backends.base import DeviceRuntime
+from edgebench.backends.base import DeviceRuntime, Stamp
 from edgebench.errors import RowFailure
 
 if TYPE_CHECKING:
@@ -36,22 +36,19 @@ class OnnxRuntimeBackend:
     accelerators: tuple[str, ...] = ("cpu", "cuda", "tensorrt", "openvino", "xnnpack", "qnn", "nnapi", "coreml", "dml")
     default_accelerator = "cpu"
 
-    def preflight(self, model: Path, runtime: DeviceRuntime, options: dict[str, str]) -> list[str]:
+    def preflight(self, model: Stamp, runtime: DeviceRuntime, options: dict[str, str]) -> list[str]:
         """Compare IR and opsets of the file with what the device's release takes; see `Backend.preflight`."""
-        from edgebench.artifacts.onnx_model import read_onnx
-
-        info = read_onnx(model)
         release = _release(runtime.version)
         limits = RELEASES.get(release)
         if limits is None:
             return []  # newer than this table: the runtime itself will say
         device = f"the device's ONNX Runtime {runtime.version}"
-        _check_ir(model, info.ir_version, limits[0], device)
+        _check_ir(model, limits[0], device)
         for domain, limit in (("", limits[1]), ("ai.onnx.ml", limits[2])):
-            stamped = info.opsets.get(domain, 0)
+            stamped = model.opsets.get(domain, 0)
             if stamped > limit:
-                _refuse_opset(model, domain, stamped, limit, device, unused=domain in info.unused_opsets)
-        custom = [domain for domain in info.custom_domains if domain not in OWN_DOMAINS]
+                _refuse_opset(model, domain, stamped, limit, device, unused=domain in model.unused)
+        custom = [domain for domain in model.custom_domains if domain not in OWN_DOMAINS]
         if custom and "custom_op_library" not in options:
             return [
                 f"custom operators of {', '.join(custom)}: give their library with `--option custom_op_library=PATH`"
@@ -78,16 +75,16 @@ class OnnxRuntimeBackend:
             return {name: found[f"out{at}"] for at, name in enumerate(outputs)}
 
 
-def _check_ir(model: Path, stamped: int, limit: int, device: str) -> None:
-    if stamped > limit:
+def _check_ir(model: Stamp, limit: int, device: str) -> None:
+    if model.ir_version > limit:
         raise RowFailure(
             "load-failed",
-            f"{model.name} has IR version {stamped}; {device} takes up to {limit}",
+            f"{model.name} has IR version {model.ir_version}; {device} takes up to {limit}",
             hint=restamp_hint(model, f"m.ir_version = {limit}"),
         )
 
 
-def _refuse_opset(model: Path, domain: str, stamped: int, limit: int, device: str, *, unused: bool) -> None:
+def _refuse_opset(model: Stamp, domain: str, stamped: int, limit: int, device: str, *, unused: bool) -> None:
     name = domain or "ai.onnx"
     if unused:
         cure = "k = [o for o in m.opset_import if o.domain in {n.domain for n in m.graph.node}]; "
@@ -107,9 +104,9 @@ OWN_DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchw
 """Domains whose operators come with the runtime."""
 
 
-def restamp_hint(model: Path, change: str) -> str:
+def restamp_hint(model: Stamp, change: str) -> str:
     """The cure as a command: load, change the stamp, save beside."""
-    out = f"{model.stem}-restamped.onnx"
+    out = f"{Path(model.name).stem}-restamped.onnx"
     return f'restamp it: python -c "import onnx; m = onnx.load({model.name!r}); {change}; onnx.save(m, {out!r})"'
 
 

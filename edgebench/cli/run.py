@@ -35,7 +35,7 @@ def run(
     threads: Annotated[
         str | None, typer.Option(rich_help_panel=WHAT, help="Threads of the runtime. Comma list.")
     ] = None,
-    batch: Annotated[str, typer.Option(rich_help_panel=WHAT, help="Batch sizes. Comma list.")] = "1",
+    batch: Annotated[str | None, typer.Option(rich_help_panel=WHAT, help="Batch sizes. Comma list.")] = None,
     option: Annotated[
         Texts, typer.Option(rich_help_panel=WHAT, metavar="KEY=VALUE", help="To the runtime; repeatable.")
     ] = [],  # noqa: B006
@@ -152,7 +152,7 @@ def _options(
         accelerators=split_list(accelerator),
         precisions=split_list(precision) or [None],
         threads=split_ints(threads, "--threads") or [None],
-        batches=split_ints(batch, "--batch") or [1],
+        batches=split_ints(batch, "--batch") or (None,),
         shapes=once(shape, parse_shape, "--shape"),
         input=input_path,
         input_range=span(input_range, "--input-range"),

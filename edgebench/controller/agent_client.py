@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from edgebench.agent.protocol import FrameReader
 from edgebench.controller.bundle import build_agent
-from edgebench.errors import DeviceError, DeviceLost, DeviceUnfit
+from edgebench.errors import DeviceError, DeviceLocked, DeviceLost, DeviceUnfit
 from edgebench.transports.base import Completed, Transport
 
 VERB_TIMEOUT_S = 60.0
@@ -87,10 +87,12 @@ class AgentClient:
         """The command line of a verb on the device."""
         return [self.python, self._agent, verb, *args, "--nonce", nonce]
 
-    def call(self, verb: str, *args: str, timeout_s: float = VERB_TIMEOUT_S) -> list[dict[str, Any]]:
-        """Run a verb to its end and return its events, `end` left out."""
+    def call(
+        self, verb: str, *args: str, timeout_s: float = VERB_TIMEOUT_S, env: Mapping[str, str] | None = None
+    ) -> list[dict[str, Any]]:
+        """Run a verb to its end and return its events, `end` left out; `env` adds to the device's environment."""
         nonce = secrets.token_hex(8)
-        done = self.transport.exec(self.argv(verb, *args, nonce=nonce), timeout_s=timeout_s)
+        done = self.transport.exec(self.argv(verb, *args, nonce=nonce), timeout_s=timeout_s, env=env)
         reader = FrameReader(nonce)
         events = reader.feed(done.stdout)
         if not reader.ended:
@@ -177,4 +179,8 @@ def _failure(device: str, verb: str, end: dict[str, Any]) -> DeviceError:
     message = str(end.get("message") or f"the agent's `{verb}` failed")
     if code in ("disk-full", "permission", "runtime-missing"):
         return DeviceUnfit(device, message, code=code)
+    if code == "device-locked":
+        return DeviceLocked(
+            device, message, hint=f"wait for it, or end it: `edgebench devices restore {device} --force`"
+        )
     return DeviceLost(device, message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,6 +18,10 @@ from edgebench.controller.view import View
 from edgebench.errors import DeviceError, StoreError
 from edgebench.records import Run
 from edgebench.store.store import Store
+from edgebench.transports.base import FileMissing
+
+START_ALLOWANCE = timedelta(minutes=10)
+"""From the push of a job to its start it never takes longer than this (a large model comes before it)."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +39,19 @@ def collect_job(device: DeviceSession, context: RunContext, folder: str, nonce: 
     base = device.client.job_folder(context.run_id)
     device.transport.pull(f"{base}/job.json", work / "job.json")
     known = nonce or str(msgspec.json.decode((work / "job.json").read_bytes())["nonce"])
-    device.transport.pull(f"{base}/events.jsonl", work / "events.jsonl")
     reader = FrameReader(known)
-    events = sort_events(reader.feed((work / "events.jsonl").read_bytes()), damaged=0)
+    events = sort_events(reader.feed(_pull_events(device, base, work)))
     events.damaged += reader.damaged
     return CollectedJob(events, work, _pull_outputs(device, base, events, work))
+
+
+def _pull_events(device: DeviceSession, base: str, work: Path) -> bytes:
+    """The job's events; none where its supervisor never began."""
+    try:
+        device.transport.pull(f"{base}/events.jsonl", work / "events.jsonl")
+    except FileMissing:
+        return b""
+    return (work / "events.jsonl").read_bytes()
 
 
 def _pull_outputs(device: DeviceSession, base: str, events: JobEvents, work: Path) -> Path | None:
@@ -61,7 +74,7 @@ def collect_leftovers(device: DeviceSession, store: Store, view: View) -> list[R
         device.client.home_call("restore")
         view.tell(f"{device.entry.name}: put back what a dead session had left changed")
     for event in status:
-        if event["ev"] != "job" or event.get("state") == "running":
+        if event["ev"] != "job" or event.get("state") == "running" or _just_pushed(event):
             continue
         run = _collect_leftover(device, event, store, view)
         if run is not None:
@@ -70,8 +83,20 @@ def collect_leftovers(device: DeviceSession, store: Store, view: View) -> list[R
     return runs
 
 
+def _just_pushed(event: dict[str, Any]) -> bool:
+    """A job that nobody has started yet: another controller may be about to."""
+    if event.get("state") != "new":
+        return False
+    started = str((event.get("host") or {}).get("started_at", ""))
+    try:
+        age = datetime.now(UTC) - datetime.fromisoformat(started)
+    except (ValueError, TypeError):
+        return False
+    return age < START_ALLOWANCE
+
+
 def _leased(status: list[dict[str, Any]]) -> bool:
-    return any(event["ev"] == "lease" and event.get("held") for event in status)
+    return any(event["ev"] == "lease" and event.get("state") == "held" for event in status)
 
 
 def _collect_leftover(device: DeviceSession, event: dict[str, Any], store: Store, view: View) -> Run | None:

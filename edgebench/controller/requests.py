@@ -26,7 +26,7 @@ class RunOptions:
     accelerators: Sequence[str] = ()
     precisions: Sequence[str | None] = (None,)
     threads: Sequence[int | None] = (None,)
-    batches: Sequence[int] = (1,)
+    batches: Sequence[int | None] = (None,)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     input: str | None = None
     input_range: tuple[float, float] | None = None
@@ -87,7 +87,7 @@ def _variants(path: Path, options: RunOptions) -> list[VariantAsk]:
                 accelerator=accelerator,
                 precision=precision,
                 threads=threads,
-                batch=batch,
+                batch=batch or 1,
                 shapes={key: list(dims) for key, dims in options.shapes.items()},
                 options=options.options,
                 input=options.input,
@@ -108,7 +108,7 @@ def _default_backend(path: Path) -> str:
 
 
 def _request(path: Path, ask: VariantAsk, options: RunOptions) -> RowRequest:
-    _, facts, ask = examine(path, ask)
+    _, facts, ask = examine(path, ask, ask.batch if options.batches != (None,) else None)
     name = options.name or path.stem
     return RowRequest(
         model_path=path,

@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 
 from edgebench.artifacts.artifact import Artifact, load_artifact
-from edgebench.backends.base import DeviceRuntime, get_backend
+from edgebench.backends.base import DeviceRuntime, Stamp, get_backend
 from edgebench.controller.inputs import InputFiles, gather_inputs
 from edgebench.controller.planning import extend_for_power
+from edgebench.controller.runtimes import find_runtime, python_version
 from edgebench.controller.session import DeviceSession, new_id, now_text
 from edgebench.controller.spec import ModelFacts, RunContext, Settings, VariantAsk
 from edgebench.controller.view import View
@@ -52,8 +53,8 @@ class PreparedRow:
     prepare: dict[str, str]
 
 
-def examine(path: Path, ask: VariantAsk) -> tuple[Artifact, ModelFacts, VariantAsk]:
-    """Read a model on the host: hash, counts, shapes resolved. Raises `ModelError` or `UsageError`."""
+def examine(path: Path, ask: VariantAsk, batch: int | None = None) -> tuple[Artifact, ModelFacts, VariantAsk]:
+    """Read a model on the host: hash, counts, shapes resolved (`batch` None: not given). Raises `UsageError`s."""
     from edgebench.artifacts.counting import count
     from edgebench.artifacts.liveness import estimated_peak_bytes
     from edgebench.artifacts.onnx_model import read_onnx
@@ -69,7 +70,7 @@ def examine(path: Path, ask: VariantAsk) -> tuple[Artifact, ModelFacts, VariantA
     if ask.input:
         shapes: dict[str, tuple[int, ...]] = {}
     else:
-        shapes = resolve_shapes(info, given, ask.batch)
+        shapes = resolve_shapes(info, given, batch)
     counts = count(path, shapes) if shapes else None
     facts = ModelFacts(
         sha256=artifact.sha256,
@@ -100,7 +101,7 @@ def prepare_row(device: DeviceSession, session: Session, request: RowRequest, vi
     runtime = device_runtime(device.facts, request.ask.backend, device.entry.name)
     view.phase(device.entry.name, "preflight", request.label)
     backend = get_backend(request.ask.backend)
-    told = backend.preflight(request.model_path, runtime, request.ask.options)
+    told = backend.preflight(stamp_of(request.model_path), runtime, request.ask.options)
     settings, extensions = extend_for_power(request.settings, _power_rate(device, request.settings))
     for line in extensions:
         view.tell(f"{device.entry.name}: {line}")
@@ -131,20 +132,26 @@ def prepare_row(device: DeviceSession, session: Session, request: RowRequest, vi
     return PreparedRow(request, context, runtime, inputs, request.prepare)
 
 
+def stamp_of(path: Path) -> Stamp:
+    """What the file says a runtime needs. Raises `ModelError`."""
+    from edgebench.artifacts.onnx_model import read_onnx
+
+    info = read_onnx(path)
+    return Stamp(path.name, info.ir_version, info.opsets, info.unused_opsets, info.custom_domains)
+
+
 def device_runtime(facts: dict[str, Any], backend: str, device: str) -> DeviceRuntime:
     """The runtime that the device has. Raises `RowFailure` (`runtime-missing`) with the command that installs it."""
-    found = [one for one in facts.get("runtimes") or [] if one.get("name") == backend and one.get("version")]
-    python = tuple(int(part) for part in (facts.get("python") or {}).get("version") or (0,))
-    if not found:
+    found = find_runtime(facts, backend)
+    python = python_version(facts)
+    if found is None:
         text = ".".join(map(str, python))
         raise RowFailure(
             "runtime-missing",
             f"{device} has no {backend} for its Python {text}",
             hint=f"`edgebench devices setup {device}` installs it; `edgebench devices check {device}` says more",
         )
-    # what `devices setup` installed was meant for us; else what the interpreter has
-    chosen = next((one for one in found if one.get("where")), found[0])
-    return DeviceRuntime(str(chosen["version"]), chosen.get("where"), python)
+    return DeviceRuntime(found.version, found.path, python)
 
 
 def _power_rate(device: DeviceSession, settings: Settings) -> float | None:

@@ -10,13 +10,16 @@ import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from edgebench.controller.agent_client import AgentClient
 from edgebench.controller.devices import DeviceEntry
+from edgebench.controller.profiles import profile_of
 from edgebench.controller.view import View
 from edgebench.errors import ConfigError
+from edgebench.profiles import Profile
 from edgebench.records import DeviceRef, Session, SessionDevice
 from edgebench.transports.base import Transport
 from edgebench.transports.places import LocalPlace, Place, SshPlace
@@ -103,8 +106,13 @@ class DeviceSession(AbstractContextManager["DeviceSession"]):
 
     @property
     def probe_options(self) -> dict[str, list[str]]:
-        """What the profile says of rails, zones and cooling devices."""
-        return {}
+        """What the profile says of rails, zones and cooling devices, {} where the device has none."""
+        return self.profile.probe_options() if self.profile else {}
+
+    @cached_property
+    def profile(self) -> Profile | None:
+        """What the device is declared to be. Raises `UnknownName` and `ConfigError`."""
+        return profile_of(self.entry)
 
     @property
     def ref(self) -> DeviceRef:

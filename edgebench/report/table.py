@@ -22,7 +22,7 @@ def runs_table(runs: Sequence[Run], *, title: str | None = None, flops_as: str =
     several = len({run.device.name for run in runs}) > 1
     columns = [("device", "left"), ("model", "left"), ("p50 ms [95 %]", "right"), ("p99 ms", "right")]
     columns += [("FPS", "right"), ("W", "right"), ("mJ net", "right"), ("peak MiB", "right")]
-    columns += [(flops_as.upper(), "right"), ("dB ref", "right"), ("grade", "left")]
+    columns += [({"macs": "MACs", "flops": "FLOPs"}[flops_as], "right"), ("dB ref", "right"), ("grade", "left")]
     for name, justify in columns if several or any(run.device.simulated for run in runs) else columns[1:]:
         table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
     for run in runs:

@@ -14,13 +14,12 @@ def judge_placement(context: RunContext, job: JobEvents) -> Placement:
     if not event:
         why = next((str(w.get("text")) for s in steps for w in s.warnings), "the runtime told nothing of its nodes")
         return Placement(state="unavailable", why=why)
-    nodes = {str(name): int(count) for name, count in dict(event.get("nodes") or {}).items()}
+    nodes = {accelerator_name(str(name)): int(n) for name, n in dict(event.get("nodes") or {}).items()}
     total = sum(nodes.values())
-    wanted = [name for name in nodes if _is(context.ask.accelerator, name)]
-    share = sum(nodes[name] for name in wanted) / total if total else None
+    share = nodes.get(context.ask.accelerator.lower(), 0) / total if total else None
     return Placement(state="ok", nodes=nodes, share=share, source=str(event.get("source") or ""))
 
 
-def _is(accelerator: str, provider: str) -> bool:
-    """Whether a provider of the runtime (CUDAExecutionProvider) is the accelerator asked for (cuda)."""
-    return provider.lower().removesuffix("executionprovider") == accelerator.lower()
+def accelerator_name(provider: str) -> str:
+    """The accelerator that a provider of the runtime is: CUDAExecutionProvider is `cuda`."""
+    return provider.lower().removesuffix("executionprovider")
