@@ -239,6 +239,12 @@ class PaceTest(unittest.TestCase):
         self.assertAlmostEqual(fake.slept[0], 0.02 - loop.SPIN_NS / 1e9, places=6)
         self.assertTrue(0 <= fake.now - (start + 20 * MS) <= 10)
 
+    def test_a_short_wait_is_spun_alone(self):
+        fake = FakeClock(tick=10)
+        deadline = fake.now + loop.SPIN_NS
+        loop.wait_until(deadline, fake, fake.sleep)
+        self.assertEqual((fake.slept, fake.now >= deadline), ([], True))
+
     def test_a_deadline_that_has_passed_is_not_waited_for(self):
         fake = FakeClock(tick=10)
         loop.wait_until(fake.now - 1, fake, fake.sleep)
