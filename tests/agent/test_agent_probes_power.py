@@ -1,4 +1,5 @@
 import ctypes
+import os
 import unittest
 
 from sensor_tree import MISSING, TreeTest, module, ordinary_user
@@ -133,6 +134,15 @@ class Mainline(TreeTest):
     def test_a_chip_seen_in_the_class_folder_only(self):
         self.put(mainline([("VDD_IN", 5000, 1000)]), "sys/class/hwmon/hwmon1")
         self.assertEqual(ina3221.find(self.root).read(), (5000000,))
+
+    def test_a_chip_seen_by_its_driver_and_in_the_class_folder_counts_once(self):
+        device = "sys/devices/platform/i2c/i2c-1/1-0040"
+        self.put(mainline([("VDD_IN", 5000, 1000)]), device + "/hwmon/hwmon4")
+        for link, target in (("sys/bus/i2c/drivers/ina3221/1-0040", device),
+                             ("sys/class/hwmon/hwmon4", device + "/hwmon/hwmon4")):  # fmt: skip
+            os.makedirs(os.path.dirname(self.path(link)))
+            os.symlink(self.path(target), self.path(link))
+        self.assertEqual(ina3221.find(self.root).source["columns"], ["VDD_IN"])
 
     def test_thors_input_is_on_the_companion(self):
         self.put(mainline([("VDD_GPU", 19600, -20), ("VDD_CPU_SOC_MSS", 19600, 40)]), "sys/class/hwmon/hwmon1")

@@ -186,6 +186,27 @@ class Groups(TreeTest):
         self.assertEqual(record.events[0]["why"], "power was switched off for this run")
 
 
+class Cost(TreeTest):
+    def test_20_files_at_10_hz_take_less_than_2_percent_of_a_core(self):
+        for chip in range(3):
+            files = {"name": "ina3221"}
+            for channel in (1, 2, 3):
+                files.update({"in%d_input" % channel: 5000, "curr%d_input" % channel: 1000 + 8 * chip})
+            self.put(files, "sys/class/hwmon/hwmon%d" % chip)
+            self.put({"type": "zone", "temp": 45000}, "sys/class/thermal/thermal_zone%d" % chip)
+        self.put({"proc/meminfo": "MemAvailable: 5 kB", "proc/stat": "cpu  1 2 3 4 5 6 7 8"})
+        record = Recorder()
+        config = {"root": self.root, "power": "auto", "power_hz": 10.0, "slow_hz": 1.0}
+        groups = sampler.build_groups(config, random.Random(1), record, {})
+        self.assertEqual(len(groups[0].tracks[0].probe.read()), 9)
+        # the board's 60 s pass at once, the CPU time is real
+        sampler.Sampler(record, groups, FakeTime(60), Stop()).run()
+        cost = record.of("sampler")[-1]
+        self.assertGreater(cost["reads"], 700)
+        self.assertGreater(cost["cpu_ns"], 0)
+        self.assertLess(cost["cpu_ns"] / cost["wall_ns"], 0.02)
+
+
 class Process(TreeTest):
     """The sampler as the supervisor starts it."""
 
