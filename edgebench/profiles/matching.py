@@ -1,0 +1,49 @@
+"""Which profile a device's own facts speak for. Its name in the user's file says nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from edgebench.profiles.catalog import list_profiles, load_profile
+from edgebench.profiles.profile import Match, Profile
+
+FALLBACK = "generic-linux"
+_MODULE = re.compile(r"p\d{4}-\d{4}")
+
+
+def match_profile(facts: Mapping[str, Any], own: Path | None = None) -> str:
+    """The name of the profile for a device with these facts of the agent, `generic-linux` where none fits.
+
+    A module's part number decides where the device tree shows one; else the board's model together with its chip.
+    The chip alone never does: several boards with different power rails share it.
+    """
+    board = facts.get("board") or {}
+    compatible = tuple(str(word) for word in board.get("compatible") or ())
+    model = str(board.get("model") or "")
+    found = _best((load_profile(name, own) for name in list_profiles(own)), compatible, model)
+    return found or FALLBACK
+
+
+def _best(profiles: Iterable[Profile], compatible: tuple[str, ...], model: str) -> str | None:
+    scores = {profile.name: _score(profile.match, compatible, model) for profile in profiles}
+    best = max(scores, key=lambda name: scores[name], default=None)
+    return best if best is not None and scores[best] > 0 else None
+
+
+def _score(match: Match, compatible: tuple[str, ...], model: str) -> int:
+    """2: by module, 1: by model, 0: not this one."""
+    chips = {word.rpartition(",")[2] for word in compatible}
+    if match.soc and compatible and not chips & set(match.soc):
+        return 0
+    modules = set(_MODULE.findall(" ".join(compatible)))
+    if modules & set(match.exclude_module):
+        return 0
+    if modules & set(match.module):
+        return 2
+    ours = {module.partition("-")[0] for module in match.module}
+    if any(module.partition("-")[0] in ours for module in modules):
+        return 0  # a module of the same series that this profile does not list has other rails or memory
+    return int(bool(match.model_regex and re.search(match.model_regex, model)))
