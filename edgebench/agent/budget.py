@@ -30,8 +30,8 @@ def plan(steps_left, first_ns, load_ns, max_time_s, spent_s, in_hand=True, finis
     kept = _kept(flexible, loads, one_s, room_s, least)
     goes = [None if _flexible(step) else go(step) for step in steps_left]
     _fill(goes, steps_left, kept, loads, one_s, room_s)
-    eta_s = sum(loads[at] + planned_s(what, one_s) for at, what in enumerate(goes) if what is not None)
-    over_s = 0.0 if max_time_s is None else max(0.0, spent_s + eta_s - max_time_s)
+    eta_s = sum(loads[at] + busy_s(what, one_s) for at, what in enumerate(goes) if what is not None)
+    over_s = 0.0 if max_time_s is None else spent_s + eta_s - max_time_s
     return {"eta_s": eta_s, "steps": goes, "reduced": _reduced(steps_left, goes, flexible, over_s)}
 
 
@@ -51,11 +51,6 @@ def busy_s(step, one_s):
     if "seconds" in step:
         return max(float(step["seconds"]), one_s) + 2 * float(step.get("idle_s") or 0.0)
     return max(SMALL_PASS_ITERATIONS, step.get("iterations", 0)) * one_s
-
-
-def planned_s(what, one_s):
-    """Seconds that a step told `what` should take: its limit follows from it."""
-    return busy_s(what, one_s)
 
 
 def _kept(flexible, loads, one_s, room_s, least):
@@ -92,6 +87,6 @@ def _reduced(steps, goes, flexible, over_s):
         changed = [at for at in kept if goes[at].get(key, 0) < steps[at].get(key, 0)]
         if changed:
             cut[key] = [goes[changed[0]][key], steps[changed[0]][key]]
-    if over_s > 0 and (cut or flexible):
+    if over_s > 0.001:  # less is rounding
         cut["over_s"] = over_s
     return cut or None

@@ -3,13 +3,13 @@
 import select
 import time
 
-if hasattr(time, "perf_counter_ns"):
-    monotonic_ns = time.perf_counter_ns
-else:
 
-    def monotonic_ns():
-        """Return monotonic nanoseconds (Python 3.6 has no integer form)."""
-        return int(time.perf_counter() * 1e9)
+def _from_float():
+    """Return monotonic nanoseconds (Python 3.6 has no integer form)."""
+    return int(time.perf_counter() * 1e9)
+
+
+monotonic_ns = getattr(time, "perf_counter_ns", _from_float)
 
 
 def describe():

@@ -6,9 +6,12 @@ import sys
 import traceback
 
 from . import files
+from .jobs import Job
 from .journal import Journal
 from .lease import Lease, Locked, described
 from .supervise import Supervisor
+
+ENDING_S = 5.0
 
 
 def start(job, argv, clock):
@@ -55,8 +58,7 @@ def _supervise(job, argv, clock, writer):
         answer = _take(job, lease, clock)
         if answer["ev"] == "started":
             supervisor = Supervisor(job, lease, Journal(job.home), argv, clock)
-            _answer(writer, answer)
-            supervisor.run()
+            supervisor.run(ready=lambda: _answer(writer, answer))
             status = 0
         else:
             _answer(writer, answer)
@@ -69,11 +71,18 @@ def _supervise(job, argv, clock, writer):
 
 
 def _take(job, lease, clock):
-    try:
-        lease.acquire(job.spec.get("holder") or "another session", job.id, float(job.spec["lease_s"]))
-    except Locked as locked:
-        return dict(described(locked.lease, clock.monotonic_ns()), ev="locked")
-    return {"ev": "started", "pid": os.getpid()}
+    """Take the lease; a holder that has told its `end` already is waited for, it is about to let go."""
+    for patience_s in (ENDING_S, 0):
+        try:
+            lease.acquire(job.spec.get("holder") or "another session", job.id, float(job.spec["lease_s"]))
+        except Locked as locked:
+            held = locked.lease
+        else:
+            return {"ev": "started", "pid": os.getpid()}
+        other = Job(os.path.join(job.home, "jobs", str(held.get("job"))))
+        if not (other.finished and patience_s and lease.wait(patience_s)):
+            break
+    return dict(described(held, clock.monotonic_ns()), ev="locked")
 
 
 def _answer(writer, answer):

@@ -83,11 +83,11 @@ def _woken(peer):
 def stop(job, seconds):
     """Ask the job's supervisor to stop and wait until it is gone, at most `seconds`.
 
-    Returns True when it is gone (or was not there), False when it does not answer.
+    Returns "stopped", "absent" (nobody listens) or "silent" (it does not end).
     """
     peer = connect(job)
     if peer is None:
-        return True
+        return "absent"
     with peer:
         peer.settimeout(seconds)
         try:
@@ -95,10 +95,10 @@ def stop(job, seconds):
             while peer.recv(4096):
                 pass
         except socket.timeout:
-            return False
+            return "silent"
         except OSError:
-            return True
-    return True
+            pass  # reset: it ended while we asked
+    return "stopped"
 
 
 def write_stdout(data):

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 
 from . import clock as agent_clock
@@ -61,7 +62,7 @@ def verb_start(options, say):
     """`start JOBDIR`: the job's supervisor in the background."""
     from .detach import start
 
-    job = Job(options.jobdir).checked()
+    job = Job(options.path).checked()
     answer = start(job, options.command or own_argv(), agent_clock.Clock())
     if answer["ev"] == "failed":
         raise Refused("internal", answer["message"])
@@ -72,11 +73,16 @@ def verb_stop(options, say):
     """`stop JOBDIR [--seconds S]`: the job ends as interrupted; returns when its supervisor is gone."""
     from .follow import stop
 
-    job = Job(options.jobdir)
-    if not stop(job, options.seconds or FULL_WAIT_S):
+    job = Job(options.path)
+    seconds = options.seconds or FULL_WAIT_S
+    lease = Lease(job.home, agent_clock.Clock())
+    how = stop(job, seconds)
+    if how == "absent" and job.state(lease.look()) == "running":
+        os.kill(lease.look()["pid"], signal.SIGTERM)
+        how = "stopped" if lease.wait(seconds) else "silent"
+    if how == "silent":
         raise Refused("timeout", "the supervisor of %s does not answer" % job.id)
-    lease = Lease(job.home, agent_clock.Clock()).look()
-    say.emit("job", **job.described(lease))
+    say.emit("job", **job.described(lease.look()))
 
 
 def verb_restore(options, say):
@@ -102,16 +108,13 @@ def verb_restore(options, say):
 
 def _end_holder(home, held, say):
     """End a live supervisor: asked first, killed when it does not answer."""
-    import signal
-
     from .follow import stop
 
-    if held.get("job") and stop(Job(os.path.join(home, "jobs", held["job"])), FORCE_WAIT_S):
-        say.emit("stopped", job=held["job"], how="asked")
-        return
-    if held.get("pid"):
+    job = held.get("job")
+    asked = job and stop(Job(os.path.join(home, "jobs", job)), FORCE_WAIT_S) == "stopped"
+    if not asked and held.get("pid"):
         os.kill(held["pid"], signal.SIGKILL)
-        say.emit("stopped", job=held.get("job"), how="killed")
+    say.emit("stopped", job=job, how="asked" if asked else "killed")
 
 
 def verb_await_lease(options, say):
@@ -123,7 +126,7 @@ def verb_await_lease(options, say):
 
 def verb_discard(options, say):
     """`discard JOBDIR`: the folder of a collected job goes."""
-    job = Job(options.jobdir)
+    job = Job(options.path)
     job.discard(Lease(job.home, agent_clock.Clock()).look())
     say.emit("discarded", job=job.id)
 
@@ -137,6 +140,37 @@ def verb_burn(options, say):
     say.emit("burn", edge="end")
 
 
+def verb_import(options, say):
+    """`import --module M [--runtimes DIR]`: whether a module can be imported here, tried in a process of its own."""
+    from .install import NotImportable, try_import
+
+    try:
+        say.emit("imported", **try_import(options.module, (options.runtimes or [None])[0]))
+    except NotImportable as why:
+        raise Refused("runtime-missing", "%s cannot be imported: %s" % (options.module, why))
+
+
+def verb_install(options, say):
+    """`install NAME --home H --module M`: a runtime from pushed wheels; not while a job measures."""
+    import zipfile
+
+    from .install import NotImportable, install
+
+    lease = Lease(options.home, agent_clock.Clock())
+    try:
+        lease.hold()
+    except Locked as locked:
+        raise Refused("device-locked", "the device is held by %s" % locked.lease.get("holder", "another session"))
+    try:
+        say.emit("imported", **install(options.home, options.path, options.module))
+    except NotImportable as why:
+        raise Refused("runtime-missing", "%s was not installed, it cannot be imported: %s" % (options.path, why))
+    except (ValueError, zipfile.BadZipFile) as error:
+        raise Refused("internal", str(error))
+    finally:
+        lease.release()
+
+
 VERBS = {
     "facts": verb_facts,
     "sensors": verb_sensors,
@@ -147,8 +181,10 @@ VERBS = {
     "await-lease": verb_await_lease,
     "discard": verb_discard,
     "burn": verb_burn,
+    "import": verb_import,
+    "install": verb_install,
 }
-JOB_VERBS = ("start", "stop", "discard")
+PATH_VERBS = ("start", "stop", "discard", "install")
 INTERNAL_VERBS = ("follow", "child", "sample")
 
 
@@ -170,15 +206,15 @@ def parse(arguments):
     parser.add_argument("--root", default="/")
     parser.add_argument("--power", default="auto")
     parser.add_argument("--runtimes", action="append")
+    parser.add_argument("--module", help="what to import")
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--from", dest="offset", type=int, default=0)
     parser.add_argument("--force", action="store_true")
     parser.add_argument("--command", type=_words, help="JSON list: what to start in place of this agent (tests)")
     options = parser.parse_args(arguments)
-    options.jobdir = options.path
-    if options.path is None and options.verb in JOB_VERBS + INTERNAL_VERBS:
+    if options.path is None and options.verb in PATH_VERBS + INTERNAL_VERBS:
         parser.error("%s needs a path" % options.verb)
-    if options.home is None and options.verb in ("facts", "status", "restore", "await-lease"):
+    if options.home is None and options.verb in ("facts", "status", "restore", "await-lease", "install"):
         parser.error("%s needs --home" % options.verb)
     return options
 

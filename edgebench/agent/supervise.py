@@ -50,10 +50,10 @@ class Supervisor(object):
         except OSError:
             return 0
 
-    def run(self):
+    def run(self, ready=lambda: None):
         """Carry the job out; always restores, writes `end` and gives the lease back. Returns the end's code.
 
-        Raises FileExistsError when the job has run before.
+        `ready()` is called once the job can be followed and stopped. Raises FileExistsError for a job that has run.
         """
         try:
             os.chdir(self.job.folder)
@@ -62,11 +62,13 @@ class Supervisor(object):
             try:
                 self.events.open()
                 with Watch(self._clock, followers, self.events.relay, self._lease.expires_ns) as self.watch:
+                    ready()
                     return self._guarded()
             except DiskFull:
                 return "disk-full"
             finally:
                 self.events.close()
+                self._lease.release()
                 followers.close()
         finally:
             self._lease.release()
