@@ -1,0 +1,78 @@
+"""The real ONNX Runtime, with faults on demand: put where a device's runtimes are, it crashes as a native one would.
+
+`--option session.fault=KIND@WHERE` with WHERE `load` or `run` (from the third inference on), and KIND one of
+`segfault`, `abort`, `hang`, `memory` (allocates until MemoryError under its own limit), `kill` (SIGKILL, as the kernel's
+out-of-memory killer does), `error` (an exception with a native message), `exit` (ends without a word).
+"""
+
+import importlib.machinery
+import importlib.util
+import os
+import resource
+import signal
+import sys
+import threading
+from pathlib import Path
+
+
+def _real():
+    """The onnxruntime of the interpreter, past this one."""
+    here = Path(__file__).resolve().parent.parent
+    path = [entry for entry in sys.path if Path(entry).resolve() != here]
+    spec = importlib.machinery.PathFinder.find_spec("onnxruntime", path)
+    sys.path[:] = path
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["onnxruntime"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+_ort = _real()
+globals().update({name: value for name, value in vars(_ort).items() if not name.startswith("__")})
+_faults = {}
+
+
+def _strike(kind):
+    if kind == "segfault":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    elif kind == "abort":
+        os.abort()
+    elif kind == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif kind == "exit":
+        os._exit(7)
+    elif kind == "hang":
+        threading.Event().wait()
+    elif kind == "memory":
+        resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+        hoard = []
+        while True:
+            hoard.append(bytearray(64 << 20))
+    elif kind == "error":
+        raise RuntimeError("[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : made to fail")
+
+
+class SessionOptions(_ort.SessionOptions):
+    def add_session_config_entry(self, key, value):
+        if key == "session.fault":
+            _faults["kind"], _faults["where"] = value.split("@")
+            return
+        super().add_session_config_entry(key, value)
+
+
+class InferenceSession(_ort.InferenceSession):
+    def __init__(self, *args, **kwargs):
+        if _faults.get("where") == "load":
+            _strike(_faults["kind"])
+        super().__init__(*args, **kwargs)
+        self._runs = 0
+
+    def run(self, *args, **kwargs):
+        self._runs += 1
+        if _faults.get("where") == "run" and self._runs > 2:
+            _strike(_faults["kind"])
+        return super().run(*args, **kwargs)
+
+
+_ort.SessionOptions = SessionOptions
+_ort.InferenceSession = InferenceSession
