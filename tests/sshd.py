@@ -55,6 +55,7 @@ class Sshd:
         self.known_hosts = folder / "known_hosts"
         self.log = folder / "sshd.log"
         self.lines = list(lines)
+        self.subsystem: str | None = f"internal-sftp -d {self.home}"
         self.port = _free_port()
         self.user = getpass.getuser()
         self._process: subprocess.Popen[bytes] | None = None
@@ -114,7 +115,7 @@ class Sshd:
             "MaxStartups 100",
             "AllowTcpForwarding yes",
             f"SetEnv HOME={self.home}",
-            f"Subsystem sftp internal-sftp -d {self.home}",
+            *([f"Subsystem sftp {self.subsystem}"] if self.subsystem else []),
         ]
 
     def __enter__(self) -> Self:

@@ -57,6 +57,12 @@ class KnownHosts:
         """Keys that the host may show, in file order; `@cert-authority` lines are not for keys."""
         return [e.key for e in self._entries if not e.marker and _names(e.patterns, name)]
 
+    def plain_names(self) -> list[tuple[str, int | None]]:
+        """(host, port or None for 22) of all entries that name hosts in clear, without globs, in file order."""
+        fields = [e.patterns for e in self._entries if not e.marker and not e.patterns.startswith("|")]
+        words = [word for field in fields for word in field.split(",") if not set(word) & set("*?!")]
+        return list(dict.fromkeys(_host_and_port(word) for word in words))
+
     def is_revoked(self, key: HostKey) -> bool:
         """Whether a `@revoked` line bans the key."""
         return any(e.marker == _REVOKED and e.key == key for e in self._entries)
@@ -95,6 +101,12 @@ def _read(file: Path) -> Iterator[_Entry]:
         marker = fields.pop(0) if fields and fields[0].startswith("@") else ""
         if len(fields) >= 3 and not fields[0].startswith("#") and _is_base64(fields[2]):
             yield _Entry(marker, fields[0], HostKey(fields[1], fields[2]))
+
+
+def _host_and_port(word: str) -> tuple[str, int | None]:
+    """A name of a known_hosts file, `board` or `[board]:2222`, as host and port."""
+    host, bracket, port = word.removeprefix("[").partition("]:")
+    return (host, int(port)) if bracket and port.isdigit() else (word, None)
 
 
 def _is_base64(text: str) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import paramiko
+from cryptography.exceptions import InvalidTag
 
 from edgebench.errors import AuthRefused, DeviceUnreachable
 from edgebench.transports.ssh_config import Hop
@@ -19,7 +20,7 @@ def log_in(device: str, transport: paramiko.Transport, hop: Hop) -> None:
     for origin, key in _keys(hop, notes):
         try:
             more = transport.auth_publickey(hop.user, key)
-        except (paramiko.SSHException, EOFError, OSError) as error:
+        except (paramiko.SSHException, EOFError, OSError, InvalidTag) as error:
             if "timeout" in str(error).lower():
                 raise DeviceUnreachable(device, f"{hop.address} went silent during login") from error
             if not transport.is_active():

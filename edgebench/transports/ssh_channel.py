@@ -12,7 +12,7 @@ import paramiko
 
 from edgebench.errors import DeviceLost, DeviceUnfit
 from edgebench.transports.quoting import Unmarked, group_kill_line, marked_line
-from edgebench.transports.ssh_link import BROKEN, Link
+from edgebench.transports.ssh_link import BROKEN, Link, close_channel
 
 _READ_BYTES = 256 * 1024
 _KILL_WAIT_S = 5.0
@@ -130,11 +130,11 @@ class RemoteCommand:
                 if not channel.status_event.wait(_KILL_WAIT_S):
                     raise paramiko.SSHException("no answer")
         finally:
-            channel.close()
+            close_channel(channel)
 
     def close(self) -> None:
         """Close the channel and end the thread that feeds it."""
-        self.channel.close()
+        close_channel(self.channel)
         if self._feeder is not None:
             self._feeder.join()
 

@@ -77,6 +77,11 @@ def route(place: SshPlace, settings: SshSettings) -> list[Hop]:
     return list(_hops(config, place, settings, depth=0, jumps=True))
 
 
+def host_aliases(settings: SshSettings) -> list[str]:
+    """Names in Host lines that stand for one host each, sorted. Raises ConfigError on a bad file."""
+    return sorted(name for name in _load(settings.config_files).get_hostnames() if not set(name) & set("*?!"))
+
+
 def _load(files: tuple[Path, ...]) -> paramiko.SSHConfig:
     """The configuration files as one; the first value wins, as in ssh."""
     text = "\n".join(line for file in files for line in [_ALL, *_lines(file, file.parent, 0, _ALL)])

@@ -11,7 +11,7 @@ from edgebench.errors import DeviceLost
 from edgebench.transports.base import CommandTimeout, Completed
 from edgebench.transports.lines import LineBuffer, Tail
 from edgebench.transports.ssh_channel import RemoteCommand
-from edgebench.transports.ssh_link import Link
+from edgebench.transports.ssh_link import Link, close_channel
 
 
 def run(link: Link, argv: Sequence[str], *, stdin: bytes, timeout_s: float, env: Mapping[str, str] | None) -> Completed:
@@ -102,7 +102,7 @@ class SshStream:
             # What runs there ends by its lease; who reads the lines is told of the break by them.
             return
         finally:
-            self._command.channel.close()
+            close_channel(self._command.channel)
 
     def __enter__(self) -> Self:
         return self

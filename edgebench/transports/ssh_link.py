@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import paramiko
+from cryptography.exceptions import InvalidTag
 
 from edgebench.errors import DeviceLost, DeviceUnreachable, HostKeyError
 from edgebench.transports.known_hosts import HostKey, KnownHosts
@@ -23,8 +24,8 @@ _RSA_SIGNATURES = ("rsa-sha2-512", "rsa-sha2-256")
 # Without a handler its tracebacks of broken links would reach the user's terminal.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
-BROKEN = (paramiko.SSHException, EOFError, OSError)
-"""What paramiko raises when a link breaks; not always the same for the same cause."""
+BROKEN = (paramiko.SSHException, EOFError, OSError, InvalidTag)
+"""What paramiko raises when a link breaks; not always the same for the same cause (InvalidTag: a flipped bit)."""
 
 
 class Link:
@@ -87,18 +88,16 @@ class Link:
 
     def open_channel(self) -> Any:
         """A new session channel. Raises DeviceLost."""
-        try:
+        # watched, since even asking for one blocks while another thread is stuck in sending
+        with self.watched("opening a channel"):
             return self.transport.open_session(timeout=self.settings.stall_s)
-        except BROKEN as error:
-            raise DeviceLost(self.name, f"the link broke ({error or 'closed'})") from error
 
     def is_alive(self) -> bool:
         """Whether the device answers now; asks it, since paramiko tells channels of a break before itself."""
         if not self.transport.is_active():
             return False
         try:
-            with self.watched("answering"):
-                self.transport.open_session(timeout=self.settings.stall_s).close()
+            close_channel(self.open_channel())
         except DeviceLost:
             return False
         return True
@@ -141,6 +140,12 @@ class Link:
             transport.close()
         for link_socket in reversed(self._sockets):
             link_socket.close()
+
+
+def close_channel(channel: Any) -> None:
+    """Close a channel; that the link is gone when it should be told so is no trouble."""
+    with suppress(*BROKEN):
+        channel.close()
 
 
 @contextmanager
