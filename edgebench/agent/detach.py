@@ -18,7 +18,7 @@ def start(job, argv, clock):
     """Start the job's supervisor in the background; return the answer's event fields.
 
     {"ev": "started", "pid"} once it holds the lease, or {"ev": "locked", ...} with `Lease.look`'s fields, or
-    {"ev": "failed", "message"}. A job that has been started already is `started` again, with `again` true.
+    {"ev": "failed", "code", "message"}. A job that has been started already is `started` again, with `again` true.
     """
     if job.started:
         lease = Lease(job.home, clock).look()
@@ -35,7 +35,8 @@ def start(job, argv, clock):
     with os.fdopen(reader, "rb") as answers:
         line = answers.readline()
     if not line:
-        return {"ev": "failed", "message": "the supervisor died before it could answer; see log.txt of the job"}
+        message = "the supervisor died before it could answer; see log.txt of the job"
+        return {"ev": "failed", "code": "internal", "message": message}
     return json.loads(line.decode("utf-8"))
 
 
@@ -52,18 +53,25 @@ def _in_between(job, argv, clock, writer):
 def _supervise(job, argv, clock, writer):
     """The supervisor's process, to its end."""
     status = 1
+    answered = []
+
+    def answer(fields):
+        answered.append(fields)
+        _answer(writer, fields)
+
     try:
         _stdio(job.path("log.txt"))
         lease = Lease(job.home, clock)
-        answer = _take(job, lease, clock)
-        if answer["ev"] == "started":
-            supervisor = Supervisor(job, lease, Journal(job.home), argv, clock)
-            supervisor.run(ready=lambda: _answer(writer, answer))
+        taken = _take(job, lease, clock)
+        if taken["ev"] == "started":
+            Supervisor(job, lease, Journal(job.home), argv, clock).run(ready=lambda: answer(taken))
             status = 0
         else:
-            _answer(writer, answer)
-    except BaseException:  # noqa: BLE001 - whatever it was, the log tells it and the process ends here
+            answer(taken)
+    except BaseException as error:  # noqa: BLE001 - whatever it was, it is told and the process ends here
         traceback.print_exc()
+        if not answered:
+            answer({"ev": "failed", "code": files.code_of(error), "message": "%s" % error})
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

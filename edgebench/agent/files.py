@@ -12,6 +12,13 @@ def is_full(error):
     return isinstance(error, OSError) and error.errno in FULL
 
 
+def code_of(error):
+    """Return the closed code that an exception of the file system stands for."""
+    if is_full(error):
+        return "disk-full"
+    return "permission" if isinstance(error, PermissionError) else "internal"
+
+
 def write_all(fd, data):
     """Write all of `data` to a blocking descriptor. Raises OSError, part of it may then have been written."""
     view = memoryview(data)

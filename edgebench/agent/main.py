@@ -65,7 +65,7 @@ def verb_start(options, say):
     job = Job(options.path).checked()
     answer = start(job, options.command or own_argv(), agent_clock.Clock())
     if answer["ev"] == "failed":
-        raise Refused("internal", answer["message"])
+        raise Refused(answer["code"], answer["message"])
     say.emit(answer.pop("ev"), job=job.id, **{key: value for key, value in answer.items() if key != "job"})
 
 
@@ -235,11 +235,10 @@ def run_verb(options):
         code, message = refused.code, str(refused)
     except BadJob as bad:
         code, message = "internal", str(bad)
+    except Locked as locked:
+        code, message = "device-locked", str(locked)
     except OSError as error:
-        code = (
-            "disk-full" if files.is_full(error) else "permission" if isinstance(error, PermissionError) else "internal"
-        )
-        message = str(error)
+        code, message = files.code_of(error), str(error)
     say.emit("end", code=code, message=message)
     return 0 if code is None else 1
 

@@ -78,7 +78,17 @@ class Planner(object):
                 variant=self._steps[index].get("variant", 0),
             )
         go = plan["steps"][0] or budget.go(self._steps[index])
-        return go, budget.busy_s(go, pace.one_ns / 1e9)
+        return go, self._working_s(go, pace, event)
+
+    def _working_s(self, go, pace, event):
+        """Seconds that a step should take after its first inference: what its limit is made of.
+
+        A pass without a duration may run every input and load the model once more.
+        """
+        planned_s = budget.busy_s(go, pace.one_ns / 1e9)
+        if "min_time_s" not in go and "seconds" not in go:
+            planned_s += (pace.load_ns + (event.get("files") or 1) * pace.one_ns) / 1e9
+        return planned_s
 
     def heard(self, index, event):
         """Learn the pace from a `block` event: the steady time of an iteration replaces the first one."""

@@ -33,14 +33,14 @@ class EventFile(object):
         self.on_write = None
 
     def open(self):
-        """Create the file and the pad. Raises DiskFull, or FileExistsError when the job has run before."""
+        """Create the file and the pad. Raises OSError and leaves neither; FileExistsError when the job has run."""
         self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with open(self._pad, "wb") as pad:
-                pad.write(b"\0" * PAD_BYTES)
-        except OSError as error:
-            if files.is_full(error):
-                raise DiskFull()
+                self._write(pad.fileno(), b"\0" * PAD_BYTES)
+        except OSError:
+            self.use_pad()
+            os.unlink(self._path)
             raise
 
     def use_pad(self):

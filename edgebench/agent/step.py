@@ -1,6 +1,6 @@
 """One step: a process is started, gets its go, is heard until it ends, and never outlives its limit."""
 
-from . import evidence, process
+from . import evidence, files, process
 from .watch import Ended
 
 EXIT_GRACE_S = 30.0
@@ -34,7 +34,7 @@ class Step(object):
         try:
             child = start()
         except OSError as error:
-            return self._tell(evidence.failed("internal", "cannot start the process: %s" % error))
+            return self._tell(evidence.failed(files.code_of(error), "cannot start the process: %s" % error))
         try:
             on_time = self._attend(child)
         except BaseException as error:

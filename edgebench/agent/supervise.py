@@ -53,7 +53,8 @@ class Supervisor(object):
     def run(self, ready=lambda: None):
         """Carry the job out; always restores, writes `end` and gives the lease back. Returns the end's code.
 
-        `ready()` is called once the job can be followed and stopped. Raises FileExistsError for a job that has run.
+        `ready()` is called once the job can be followed and stopped. Raises OSError where it
+        cannot begin (FileExistsError: it has run before).
         """
         try:
             os.chdir(self.job.folder)
@@ -64,8 +65,6 @@ class Supervisor(object):
                 with Watch(self._clock, followers, self.events.relay, self._lease.expires_ns) as self.watch:
                     ready()
                     return self._guarded()
-            except DiskFull:
-                return "disk-full"
             finally:
                 self.events.close()
                 self._lease.release()

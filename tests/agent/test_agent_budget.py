@@ -124,6 +124,13 @@ class Knowing(unittest.TestCase):
         self.plans.ended(0, {"outcome": "ok"})
         self.assertEqual(self.ready(2, 5 * S, 6 * S)[0]["min_iterations"], 100)
 
+    def test_a_pass_without_a_duration_may_load_again_and_run_every_input(self):
+        told = []
+        plans = planner.Planner([{"pass": "fidelity"}], 60, lambda: 0, lambda ev, **fields: told.append(ev))
+        plans.begin(0)
+        planned_s = plans.ready(0, 101 * S, {"first_ns": 1 * S, "files": 7})[1]
+        self.assertGreaterEqual(planned_s, 100 + 7)
+
     def test_what_was_spent_is_the_variants_own(self):
         self.ready(0, 10 * MS, 1 * S)
         self.now_ns += 58 * S

@@ -187,6 +187,14 @@ class Verbs(bench.HomeCase):
         code, events = self.verb("discard", self.top)
         self.assertEqual((code, os.path.isdir(self.top)), (1, True))
 
+    def test_a_supervisor_that_cannot_begin_says_why(self):
+        job = self.job("ok")
+        os.mkdir(job.path("live.sock"))
+        code, events = self.verb("start", job.folder)
+        self.assertEqual((code, events[-1]["code"]), (1, "internal"))
+        self.assertIn("live.sock", events[-1]["message"])
+        self.assertEqual(self.status("lease")[0]["state"], "free")
+
     def test_facts_and_burn(self):
         code, events = self.verb("facts", "--home", self.home, "--root", self.root)
         self.assertEqual((code, kinds(events)), (0, ["facts", "end"]))

@@ -1,5 +1,6 @@
 """The event file and those who follow it: no follower, however slow or dead, holds a run up."""
 
+import errno
 import os
 import select
 import socket
@@ -93,6 +94,15 @@ class Events(bench.HomeCase):
         self.open()
         pad = os.stat(os.path.join(self.home, "pad"))
         self.assertGreaterEqual(pad.st_blocks * 512, publish.PAD_BYTES)
+
+    def test_no_room_to_begin_leaves_a_job_that_can_be_started_later(self):
+        def full(fd, data):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        with self.assertRaises(OSError):
+            self.open(write=full)
+        self.assertEqual(os.listdir(self.home), [])
+        self.open()
 
 
 class HasEnd(unittest.TestCase):
