@@ -1,6 +1,6 @@
 """How fast the store is once it is large: history of one variant, the latest table, committing one run.
 
-    python benchmarks/store.py                  # 100,000 runs of 2,000 samples: about 1.5 GB of temporary disk
+    python benchmarks/store.py                  # 100,000 runs of 2,000 samples: about 1.3 GB of temporary disk
     python benchmarks/store.py --runs 2000      # a quick look
     python benchmarks/store.py --check          # exit status 1 if a figure misses its target
 

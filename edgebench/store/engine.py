@@ -105,7 +105,7 @@ def store_error(path: Path, error: Any) -> StoreError:
     if name.startswith("SQLITE_READONLY"):
         return read_only_error(path)
     if name == "SQLITE_FULL" or (name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")) and _full(path)):
-        return StoreError(f"the disk is full; the row was not stored in {path}", hint="make room, or " + ELSEWHERE)
+        return StoreError(f"the disk is full; nothing more was stored in {path}", hint="make room, or " + ELSEWHERE)
     if name == "SQLITE_NOTADB":
         return StoreError(f"{path} is not an edgebench store", hint=ELSEWHERE)
     if name.startswith("SQLITE_CORRUPT"):

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from edgebench.store import schema
 from edgebench.store.answers import Merged
+from edgebench.store.codec import unpack_text
 from edgebench.store.engine import attached
 from edgebench.store.files import blob_path, keep_content
 from edgebench.store.place import Place
@@ -55,8 +56,7 @@ def _merge_rows(connection: sa.Connection, theirs: dict[sa.Table, sa.Table]) -> 
     connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
     completed = _drop_completed(connection, theirs[schema.run])
     run, their_run = schema.run, theirs[schema.run]
-    both = sa.select(run.c.id).join(their_run, their_run.c.id == run.c.id)
-    differing = sorted(connection.execute(both.where(their_run.c.document != run.c.document)).scalars())
+    differing = _differing(connection, their_run)
     for child, parent in _CHILDREN.items():
         key = theirs[child].c[f"{parent.name}_id"]
         _copy(connection, child, theirs[child], key.not_in(sa.select(parent.c.id)))
@@ -72,6 +72,14 @@ def _drop_completed(connection: sa.Connection, theirs: sa.Table) -> int:
     complete = sa.or_(theirs.c.code.is_(None), theirs.c.code.not_in(REPLACEABLE))
     lost = sa.select(run.c.id).join(theirs, theirs.c.id == run.c.id).where(run.c.code.in_(REPLACEABLE), complete)
     return connection.execute(sa.delete(run).where(run.c.id.in_(lost))).rowcount
+
+
+def _differing(connection: sa.Connection, theirs: sa.Table) -> list[str]:
+    """Runs whose documents differ; packed ones may differ by the packer alone."""
+    run = schema.run
+    query = sa.select(run.c.id, run.c.document, theirs.c.document).join(theirs, theirs.c.id == run.c.id)
+    found = connection.execute(query.where(theirs.c.document != run.c.document))
+    return sorted(run_id for run_id, here, there in found if unpack_text(here) != unpack_text(there))
 
 
 def _copy(connection: sa.Connection, here: sa.Table, there: sa.Table, which: sa.ColumnElement[bool]) -> int:

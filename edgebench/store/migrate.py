@@ -26,20 +26,25 @@ def prepare(engine: sa.Engine, place: Place) -> None:
     An older store is copied to `NAME.before-REVISION` first. Raises StoreError: another program's file, a newer
     schema, or older and read-only.
     """
-    if revision(engine, place.path) == HEAD:
+    if revision(engine, place.path) == HEAD and (place.read_only or _has_log(engine, place.path)):
         return
     if place.read_only:
         raise read_only_error(place.path)
     with _alone(place.path.parent):
         found = revision(engine, place.path)
+        with driver(engine, place.path) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
         if found == HEAD:
             return
-        if found is None:
-            with driver(engine, place.path) as connection:
-                connection.execute("PRAGMA journal_mode = WAL")
-        else:
+        if found is not None:
             copy_database(engine, place.path, place.path.with_name(f"{place.path.name}.before-{HEAD}"), replace=True)
         upgrade(engine, place.path)
+
+
+def _has_log(engine: sa.Engine, path: Path) -> bool:
+    """Whether the file is in WAL mode; one restored from a dump is not."""
+    with reading(engine, path) as connection:
+        return connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
 
 
 def revision(engine: sa.Engine, path: Path) -> str | None:

@@ -149,11 +149,11 @@ def baseline(connection: sa.Connection, key: str) -> Run | None:
     return decoded_run(*found) if found else None
 
 
-def decoded_run(run_id: str, document: Any) -> Run:
+def decoded_run(run_id: str, document: bytes) -> Run:
     """A stored run. Raises StoreError, naming the path of what is wrong, if it does not read."""
     try:
-        return run_from_json(document)
-    except msgspec.DecodeError as error:
+        return run_from_json(codec.unpack_text(document))
+    except (msgspec.DecodeError, StoreError) as error:
         raise _unreadable("run", run_id, error) from error
 
 

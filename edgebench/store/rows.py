@@ -95,7 +95,7 @@ def run_row(run: Run) -> Row:
         "note": run.note,
         "parent": run.parent,
         "fingerprint": run.environment.fingerprint,
-        "document": to_json(msgspec.structs.replace(run, invocations=bare)),
+        "document": codec.pack_text(to_json(msgspec.structs.replace(run, invocations=bare))),
     }
 
 

@@ -116,7 +116,7 @@ run = Table(
     Column("note", Text),
     Column("parent", String),
     Column("fingerprint", String),
-    Column("document", Text, nullable=False),
+    Column("document", LargeBinary, nullable=False),
     Index(None, "series_key", "started_at", "id"),
     Index(None, "started_at", "id"),
 )

@@ -93,6 +93,11 @@ class Store:
         with self.transaction() as connection:
             writing.replace_run(connection, run, samples)
 
+    def update_run(self, run: Run) -> None:
+        """Store a finished run's later figures; its raw samples stay. Raises UnknownName if it is not stored."""
+        with self.transaction() as connection:
+            writing.update_run(connection, run)
+
     def put_artifact(self, path: Path, sha256: str) -> Path:
         """Keep an artifact's content beside the store; returns where. Raises StoreError if its hash is another."""
         self._check_writable()

@@ -13,6 +13,8 @@ from edgebench.store.series import series_fields, series_key
 
 REPLACEABLE = ("device-lost", "interrupted")
 _CHILDREN = (schema.run_tag, schema.metric, schema.invocation, schema.samples)
+_DESCRIBED = {schema.run_tag: rows.tag_rows, schema.metric: rows.metric_rows, schema.invocation: rows.invocation_rows}
+"""Tables of what a run's record says, and how it becomes their rows."""
 
 
 def insert_session(connection: sa.Connection, session: Session) -> None:
@@ -63,6 +65,24 @@ def replace_run(connection: sa.Connection, run: Run, samples: rows.Samples) -> N
     _put_run_parents(connection, run)
     connection.execute(sa.update(table).where(table.c.id == run.id), rows.run_row(run))
     _insert_children(connection, run, samples)
+
+
+def update_run(connection: sa.Connection, run: Run) -> None:
+    """Store a finished run's later figures (a meter's, added afterwards); its raw samples stay.
+
+    Raises UnknownName if it is not stored, StoreError if the stored one is of another session.
+    """
+    table = schema.run
+    stored = connection.execute(sa.select(table.c.session_id).where(table.c.id == run.id)).one_or_none()
+    if stored is None:
+        raise UnknownName("run", run.id, [])
+    if stored.session_id != run.session:
+        raise StoreError(f"run {run.id} belongs to session {stored.session_id}, not {run.session}")
+    for child, described in _DESCRIBED.items():
+        connection.execute(sa.delete(child).where(child.c.run_id == run.id))
+        _insert_many(connection, child, described(run))
+    _put_run_parents(connection, run)
+    connection.execute(sa.update(table).where(table.c.id == run.id), rows.run_row(run))
 
 
 def set_noise_floor(connection: sa.Connection, device_id: str, share: float, measured_at: str) -> None:

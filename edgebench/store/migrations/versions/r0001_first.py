@@ -124,7 +124,7 @@ def _runs() -> None:
         sa.Column("note", sa.Text()),
         sa.Column("parent", sa.String()),
         sa.Column("fingerprint", sa.String()),
-        sa.Column("document", sa.Text(), nullable=False),
+        sa.Column("document", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["artifact_sha256"], ["artifact.sha256"], name="fk_run_artifact_sha256"),
         sa.ForeignKeyConstraint(["series_key"], ["series.key"], name="fk_run_series_key"),
         sa.ForeignKeyConstraint(["session_id"], ["session.id"], name="fk_run_session_id"),
