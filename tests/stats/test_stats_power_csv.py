@@ -48,9 +48,10 @@ def test_noise_is_no_edge(seed):
 
 def test_an_edge_beyond_the_search_or_no_series_is_not_aligned():
     rng = np.random.default_rng(1)
-    beyond = align(*meter(rng, 12.0), (MONOTONIC, REALTIME), BURN)
-    assert beyond.t_ns is None
-    assert beyond.why.startswith("not aligned")
+    for ahead in (-11.0, 11.0):
+        beyond = align(*meter(rng, ahead), (MONOTONIC, REALTIME), BURN)
+        assert beyond.t_ns is None
+        assert beyond.why == "not aligned: the edge lies at the end of the +-10 s searched"
     t_unix, watts = meter(rng)
     elsewhere = align(t_unix + 5000, watts, (MONOTONIC, REALTIME), BURN)
     assert elsewhere.why == "not aligned: the meter recorded nothing around the CPU burn"

@@ -119,6 +119,10 @@ def test_limit_holds_by_mlperfs_rule_from_662_iterations_with_one_over():
     assert not quantiles.holds_below(one_over(661), 661, 2.0)
     assert not quantiles.holds_below(one_over(662), 331, 2.0)  # correlated: half as much evidence
     assert not quantiles.holds_below(np.empty(0), 0, 2.0)
+    # two over need 838 independent iterations; four over among twice as many correlated ones are as good
+    doubled = np.asarray([1.0] * 1672 + [3.0] * 4)
+    assert quantiles.holds_below(doubled, 838, 2.0)
+    assert not quantiles.holds_below(doubled, 837, 2.0)
 
 
 @given(st.integers(1, 400), st.integers(0, 20))

@@ -74,6 +74,14 @@ def test_half_a_percent_is_no_trend_however_clear():
     assert (found.kind, found.start) == ("flat", 0)
 
 
+def test_a_drift_within_the_last_segment_is_never_steady():
+    # blocks of 25 that go up and down by 1.2 %, too rough for a change point, and drift by 3 % in all
+    block = np.arange(40)
+    levels = np.repeat(10 * np.exp(0.03 * block / 40 + 0.012 * (-1.0) ** block), 25)
+    found = steady.assess_invocation(latencies(levels, noise=1e-4))
+    assert (found.kind, found.segments, found.why) == ("never-steady", (0,), "latency still drifts at the end")
+
+
 def test_a_spike_is_kept_in_the_steady_segment():
     durations = latencies([10] * 1000)
     durations[700] *= 400
@@ -181,6 +189,8 @@ def test_throughput_counts_gaps_that_latency_does_not_see():
     assert soak.sustained_fps(starts, found, 1).fps == pytest.approx(25)
     assert found.curve.fps == pytest.approx(25)
     assert np.isnan(soak.throughput(starts[:1], 0, 1, 1))
+    paused = np.array([0, 1, 2, 10], dtype=np.int64) * NS
+    assert soak.throughput(paused, 0, 3, 1) == pytest.approx(0.3)  # the pause behind its last iteration is its own
 
 
 @pytest.mark.parametrize("milliseconds", [3, 40, 150, 700])
