@@ -50,7 +50,7 @@ def _throttles(series: Series, *, counter: bool) -> list[Moment]:
     for column in series.columns[1:]:
         t, state = series.column(column)
         for at, (before, now) in enumerate(pairwise(state.tolist())):
-            if (now > before) if counter else (now > 0):
+            if (now > before) if counter else (before > 0 or now > 0):
                 moments.append((int(t[at]), int(t[at + 1]), f"throttle {column}"))
     return moments
 
