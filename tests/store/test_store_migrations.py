@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import fcntl
+import os
 import re
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -91,6 +94,19 @@ def test_a_store_restored_from_a_dump_gets_its_log_back(store: Store, tmp_path: 
     restored.close()
     with open_store(str(tmp_path / "restored.db")) as opened, opened.view() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
+
+
+def test_an_upgrade_waits_for_another_program_that_upgrades(first: Path) -> None:
+    handle = os.open(first.parent, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    thread = threading.Thread(target=lambda: open_store(str(first)).close())
+    thread.start()
+    thread.join(timeout=0.5)
+    waited = thread.is_alive()
+    os.close(handle)
+    thread.join()
+    assert waited
+    open_store(str(first)).close()
 
 
 def test_a_copy_is_kept_before_an_upgrade(first: Path) -> None:
