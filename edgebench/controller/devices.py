@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgebench.errors import ConfigError, UnknownName, nearest_hint
+from edgebench.errors import ConfigError, UnknownName, UsageError, nearest_hint
 
 LOCALHOST = "localhost"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -137,6 +137,15 @@ def select_devices(names: Iterable[str], entries: dict[str, DeviceEntry]) -> lis
         for entry in _meant(name, entries):
             chosen[entry.name] = entry
     return list(chosen.values())
+
+
+def select_device(name: str, entries: dict[str, DeviceEntry]) -> DeviceEntry:
+    """The one device meant by a name. Raises `UnknownName`, and `UsageError` for a label of several."""
+    chosen = select_devices([name], entries)
+    if len(chosen) > 1:
+        names = ", ".join(entry.name for entry in chosen)
+        raise UsageError(f"{name} names {len(chosen)} devices: {names}", hint="name one of them")
+    return chosen[0]
 
 
 def _meant(name: str, entries: dict[str, DeviceEntry]) -> list[DeviceEntry]:
