@@ -10,12 +10,13 @@ A **job** (``job.json`` in the job's folder on the device)::
 
     {"protocol": 1, "job": ID, "nonce": HEX, "holder": TEXT, "lease_s": S, "root": "/",
      "host": {...}                       opaque: what any controller needs to assemble the report later
-     "variants": [{"backend", "model": PATH, "accelerator", "threads": N|null, "batch", "shapes": {NAME: [..]},
-                   "input": {"seed", "range": [lo, hi]|null, "files": [PATH..]}, "states": {OUTPUT: INPUT},
-                   "options": {K: V}, "runtime_path": PATH|null, "env": {K: V}}],
+     "variants": [{"backend", "model": PATH, "accelerator", "threads": N|null, "batch", "frames_per_inference",
+                   "shapes": {NAME: [..]}, "states": {OUTPUT: INPUT}, "options": {K: V},
+                   "input": {"seed", "range": [lo, hi]|null, "files": [PATH..], "cycled"},
+                   "runtime_path": PATH|null, "env": {K: V}}],
      "steps": [{"pass", "variant": I, "round": R, "order": O, ...}],
      "limits": {"max_time_s": S|null, "load_s": S},
-     "telemetry": {"power": NAME|"auto"|null, "power_hz": F, "slow_hz": F, "probes": {...}},
+     "telemetry": {"power": NAME|"auto"|null, "power_hz": F, "slow_hz": F, "seed", "probes": {...}},
      "prepare": {K: V}}
 
 Steps by pass: ``invocation`` has min_time_s, min_iterations; ``soak`` seconds, idle_s; ``paced`` seconds, fps, idle_s;
@@ -25,23 +26,27 @@ Steps by pass: ``invocation`` has min_time_s, min_iterations; ``soak`` seconds, 
 
     hello      protocol, agent, python, clock {monotonic_ns, realtime_ns, resolution_ns}
     facts      facts {...}               the machine, as observed
-    prepared   set [...], pins {...}     after preparing; ``pins`` again (when="after") at the end
-    step       pass, variant, round, order, phase "start"
-    phase      name                      load, first, warm-up, measure, idle-before, soak, idle-after, paced, memory...
-    loaded     load_ns, build_ns, import_ns, effective {...}, io {...}
-    first      ns
+    prepared   pins {...}                after preparing; again (when="after", lost) when restored
     plan       eta_s, steps, reduced     after the first inference of the first step: what will be run
-    samples    n, start_ns, duration_ns  packed; ``file`` packed indexes with a folder of inputs
-    block      n, median_ns, items       progress
-    reading    source, columns, rows     packed columns; ``source`` as announced by ``source``
-    source     name, kind, scope, unit, window_s, resolution_w, rate_hz, columns, state, why
-    memory     stage, kib {VmHWM, ...}
-    usage      wall_ns, cpu_ns, minor_faults, major_faults, voluntary, involuntary
-    outputs    path, names, files        fidelity outputs, as .npz in the job's folder
-    placement  nodes {...}, source
+    step       pass, variant, round, order, phase "start"
+    phase      name                      load, first, measure, idle-before, soak, idle-after, paced, memory, fidelity
+    loaded     load_ns, import_ns, build_ns, version, effective {accelerator, threads, providers}, io {...}
+    first      ns
+    ready      items_per_iteration, files, inputs, outputs (shapes as they are); then the child waits for its orders
+    samples    n, start_ns, duration_ns  packed; ``file`` packed indexes with a folder of inputs, ``released_ns`` paced
+    block      n, items, median_ns, t0, t1, minor_faults, major_faults, involuntary        progress
+    paced      fps, slots, missed, n
+    summary    n, mean, min, max, sd     from tools that give no samples
+    memory     stage, kib {VmHWM, ...}, definitions    baseline, imported, loaded, first, peak, system {before, min}
+    usage      phase, n, wall_ns, cpu_ns, minor_faults, major_faults, voluntary, involuntary
+    outputs    path, sha256, bytes, inputs, outputs    fidelity: an .npz with in0.., out0.. in the job's folder
+    placement  nodes {PROVIDER: N}, names, source
+    source     name, kind, scope, unit, columns, window_s, resolution_w, rate_hz, wrap, total, total_why, state, why
+    reading    source, columns, rows, packed           one packed text a column, "t" first
+    sampler    cpu_ns, wall_ns, reads, read_ns         what the sampler itself cost so far
     warning    code, text
     error      code, message, stage
-    done       outcome "ok"|"failed", code, message, signal       one a step
+    done       outcome "ok"|"failed"|"skipped", code, message, signal       one a step
     end        steps_done, code|null, restored
 """
 

@@ -46,6 +46,7 @@ def push_model(device: DeviceSession, row: PreparedRow, view: View) -> dict[str,
         "precision": ask.precision,
         "threads": ask.threads,
         "batch": ask.batch,
+        "frames_per_inference": ask.frames_per_inference,
         "shapes": ask.shapes,
         "input": {
             "seed": row.context.settings.seed,
