@@ -17,12 +17,12 @@ from edgebench.transports.ssh_exec import run
 from edgebench.transports.ssh_link import BROKEN, check_host_key, known_to, reaching
 
 # One line of standard input is appended unless it is there; folder and file get the modes that sshd asks for.
-_INSTALL_SCRIPT = (
+INSTALL_SCRIPT = (
     "set -e; umask 077; mkdir -p .ssh; read -r key; f=.ssh/authorized_keys; touch $f; "
     'grep -qxF -- "$key" $f || { test -z "$(tail -c 1 $f)" || echo >>$f; printf "%s\\n" "$key" >>$f; }'
 )
 
-__all__ = ["HostKey", "accept_host_key", "install_public_key", "scan_host_key"]
+__all__ = ["INSTALL_SCRIPT", "HostKey", "accept_host_key", "install_public_key", "scan_host_key"]
 
 
 def scan_host_key(place: SshPlace, settings: SshSettings | None = None) -> HostKey:
@@ -31,7 +31,7 @@ def scan_host_key(place: SshPlace, settings: SshSettings | None = None) -> HostK
     Raises DeviceUnreachable; HostKeyError and AuthRefused for jump hosts.
     """
     with reaching(place, settings or SshSettings.of_user()) as (link, _):
-        key = link.host_key()
+        key = link.host_key
         link.close()
     return key
 
@@ -63,7 +63,7 @@ def install_public_key(place: SshPlace, public_key: str, password: str, settings
             raise AuthRefused(place.name, f"password of {hop.address} refused", hint=hint) from error
         except BROKEN as error:
             raise DeviceLost(place.name, f"the link broke during login ({error or 'closed'})") from error
-        done = run(link, ["sh", "-c", _INSTALL_SCRIPT], stdin=line.encode() + b"\n", timeout_s=30.0, env=None)
+        done = run(link, ["sh", "-c", INSTALL_SCRIPT], stdin=line.encode() + b"\n", timeout_s=30.0, env=None)
         link.close()
     if done.returncode != 0:
         why = done.stderr.decode("utf-8", "replace").strip()

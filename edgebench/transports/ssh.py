@@ -52,7 +52,7 @@ class SshTransport:
 
     def identity(self) -> str:
         """`ssh:` and the fingerprint of the device's host key."""
-        return f"ssh:{self._link.host_key().fingerprint}"
+        return f"ssh:{self._link.host_key.fingerprint}"
 
     def close(self) -> None:
         """End the connection."""

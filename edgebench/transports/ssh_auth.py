@@ -20,7 +20,9 @@ def log_in(device: str, transport: paramiko.Transport, hop: Hop) -> None:
     for origin, key in _keys(hop, notes):
         try:
             more = transport.auth_publickey(hop.user, key)
-        except (paramiko.SSHException, EOFError, OSError, InvalidTag) as error:
+        except (EOFError, OSError, InvalidTag) as error:
+            raise _hung_up(device, hop, refused) from error
+        except paramiko.SSHException as error:
             if "timeout" in str(error).lower():
                 raise DeviceUnreachable(device, f"{hop.address} went silent during login") from error
             if not transport.is_active():

@@ -34,6 +34,7 @@ class Link:
     def __init__(self, name: str, settings: SshSettings) -> None:
         self.name = name
         self.settings = settings
+        self.host_key = HostKey("", "")  # of the last host that was reached
         self._sockets: list[LinkSocket] = []
         self._transports: list[paramiko.Transport] = []
 
@@ -41,11 +42,6 @@ class Link:
     def transport(self) -> paramiko.Transport:
         """The connection to the device itself."""
         return self._transports[-1]
-
-    def host_key(self) -> HostKey:
-        """The key that the last host of the way showed."""
-        key = self.transport.get_remote_server_key()
-        return HostKey(key.get_name(), key.get_base64())
 
     def shake_hands(self, hop: Hop, known: list[HostKey]) -> None:
         """Reach one more host and agree on keys; nothing is checked yet. Raises DeviceUnreachable."""
@@ -60,6 +56,8 @@ class Link:
             if not transport.initial_kex_done:
                 raise paramiko.SSHException("no answer to the key exchange")
             transport.set_keepalive(self.settings.keepalive_s)
+            key = transport.get_remote_server_key()
+            self.host_key = HostKey(key.get_name(), key.get_base64())
 
     @contextmanager
     def _during_handshake(self, hop: Hop) -> Iterator[None]:
@@ -186,7 +184,7 @@ def open_link(place: SshPlace, settings: SshSettings) -> Link:
 
 def check_host_key(link: Link, hop: Hop, known: KnownHosts) -> None:
     """Refuse a host whose key is unknown, changed or revoked. Raises HostKeyError."""
-    key = link.host_key()
+    key = link.host_key
     keys = known.keys_of(hop.known_as)
     if known.is_revoked(key):
         raise HostKeyError(link.name, f"the host key of {hop.known_as} is revoked: {key.fingerprint}")

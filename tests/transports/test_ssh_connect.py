@@ -14,7 +14,14 @@ from sshd import Sshd, make_key
 
 from edgebench.errors import AuthRefused, ConfigError, DeviceError, DeviceUnfit, DeviceUnreachable, HostKeyError
 from edgebench.transports import SshPlace
-from edgebench.transports.hostkeys import HostKey, accept_host_key, install_public_key, scan_host_key
+from edgebench.transports.hostkeys import (
+    INSTALL_SCRIPT,
+    HostKey,
+    accept_host_key,
+    install_public_key,
+    scan_host_key,
+)
+from edgebench.transports.local import LocalTransport
 from edgebench.transports.ssh import SshTransport
 
 
@@ -149,6 +156,18 @@ def test_a_wrong_password_installs_nothing(server):
         install_public_key(server.place(), "ssh-ed25519 AAAA me", "wrong", server.settings())
     with pytest.raises(ValueError, match="one line"):
         install_public_key(server.place(), "two\nlines", "wrong", server.settings())
+
+
+def test_the_key_is_installed_once(server, tmp_path):
+    """The script alone, as the device's shell runs it: a real password cannot be had in a test."""
+    with LocalTransport("here", home=tmp_path) as here:
+        for line in ("ssh-ed25519 AAAA me", "ssh-ed25519 BBBB $(you) \\n", "ssh-ed25519 AAAA me"):
+            done = here.exec(["sh", "-c", INSTALL_SCRIPT], stdin=line.encode() + b"\n")
+            assert done.returncode == 0, done.stderr
+    file = tmp_path / ".ssh" / "authorized_keys"
+    assert file.read_text() == "ssh-ed25519 AAAA me\nssh-ed25519 BBBB $(you) \\n\n"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.parent.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_closed_port(server):
