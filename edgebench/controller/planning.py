@@ -10,6 +10,9 @@ from edgebench.records import PlanStep
 LOAD_ALLOWANCE_S = 2.0
 """Assumed load time of one process before anything is known of the model."""
 
+JITTER_ROOM = 1.05
+"""With jittered intervals, n/f seconds hold n samples only on average."""
+
 LOAD_LIMIT_S = 300.0
 """A model that has not finished its first inference by then counts as hung."""
 
@@ -52,14 +55,14 @@ def extend_for_power(settings: Settings, rate_hz: float | None) -> tuple[Setting
     """
     if rate_hz is None:
         return _replace(settings, idle_s=0.0), []
-    needed = (20 if settings.mode == "quick" else 100) / rate_hz
+    needed = JITTER_ROOM * (20 if settings.mode == "quick" else 100) / rate_hz
     changes: dict[str, float] = {}
     if not settings.soak_given and settings.soak_s and needed > settings.soak_s:
         changes["soak_s"] = needed
     if settings.target_fps and needed > settings.paced_s:
         changes["paced_s"] = needed
-    if 20 / rate_hz > settings.idle_s:
-        changes["idle_s"] = 20 / rate_hz
+    if JITTER_ROOM * 20 / rate_hz > settings.idle_s:
+        changes["idle_s"] = JITTER_ROOM * 20 / rate_hz
     told = [
         f"{name.removesuffix('_s')} extended to {value:.0f} s: the power source gives {rate_hz:g} samples a second"
         for name, value in changes.items()
