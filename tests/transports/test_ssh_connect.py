@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 from sshd import Sshd, make_key
 
-from edgebench.errors import AuthRefused, ConfigError, DeviceError, DeviceUnfit, DeviceUnreachable, HostKeyError
+from edgebench.errors import (
+    AuthRefused,
+    ConfigError,
+    DeviceError,
+    DeviceLost,
+    DeviceUnfit,
+    DeviceUnreachable,
+    HostKeyError,
+)
 from edgebench.transports import SshPlace
 from edgebench.transports.hostkeys import (
     INSTALL_SCRIPT,
@@ -342,6 +350,21 @@ def test_noise_in_sftp_is_explained(noisy, tmp_path):
     with SshTransport(noisy.place(), noisy.settings()) as board, pytest.raises(DeviceUnfit, match="SFTP") as caught:
         board.push(tmp_path / "source", "target")
     assert ".bashrc must print nothing" in caught.value.hint
+
+
+def test_a_file_that_arrives_damaged_is_not_put_in_place(tmp_path):
+    """A device whose storage returns other bytes than it was given: its `sha256sum` says so."""
+    (tmp_path / "source").write_text("x")
+    server = Sshd(tmp_path / "worn")
+    tool = server.home / "bin" / "sha256sum"
+    tool.parent.mkdir()
+    tool.write_text("#!/bin/sh\necho 0000000000000000000000000000000000000000000000000000000000000000 -\n")
+    tool.chmod(0o755)
+    (server.home / ".bashrc").write_text('cd "$HOME"; PATH=$HOME/bin:$PATH\n')
+    with server, SshTransport(server.place(), server.settings()) as board:
+        with pytest.raises(DeviceLost, match="'target' arrived damaged"):
+            board.push(tmp_path / "source", "target")
+        assert not [path for path in server.home.iterdir() if path.name.startswith("target")]
 
 
 def test_a_server_without_sftp_is_explained(tmp_path):

@@ -327,6 +327,17 @@ def test_a_failed_pull_leaves_the_old_file(transport, home, payload, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["payload", "target"]
 
 
+def test_a_file_that_changes_while_it_is_pulled_is_not_taken(transport, home, payload, tmp_path):
+    (home / "growing").write_bytes(payload.read_bytes())
+
+    def change(done: int, total: int) -> None:
+        (home / "growing").write_bytes(b"other")
+
+    with pytest.raises(DeviceLost, match="changed"):
+        transport.pull("growing", tmp_path / "back", progress=change)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["payload"]
+
+
 def test_missing_things_are_named(transport, payload, tmp_path):
     with pytest.raises(FileMissing, match="no such file or folder: 'not/there'"):
         transport.pull("not/there", tmp_path / "back")
