@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 
 from . import files, protocol
 
@@ -75,6 +76,7 @@ class Job(object):
             "host": spec.get("host"),
             "steps": len(spec.get("steps") or []),
             "bytes": self.size(),
+            "quiet_s": self.quiet_s(),
             "lease_expires_s": lease.get("remaining_s") if state == "running" else None,
         }
 
@@ -84,6 +86,15 @@ class Job(object):
             return os.path.getsize(self.path("events.jsonl"))
         except OSError:
             return 0
+
+    def quiet_s(self):
+        """Seconds since the job's record last grew (since it was pushed, for one never begun); None if it is gone."""
+        for name in ("events.jsonl", "job.json"):
+            try:
+                return max(0.0, round(time.time() - os.path.getmtime(self.path(name)), 3))
+            except OSError:
+                continue
+        return None
 
     def discard(self, lease):
         """Remove the job's folder. Raises BadJob while it runs; a folder that is gone already is no error."""

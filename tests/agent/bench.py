@@ -25,10 +25,10 @@ real_clock = load.module("clock")
 class StillClock(object):
     """A clock that stands still unless `jumps` says so: then, with nothing to read, it goes where the wait would end.
 
-    `jumps()` is asked before every wait; without it, waits last until something can be read.
+    `jumps(until_ns)` is asked before every wait that has an end; without it, waits last until something can be read.
     """
 
-    def __init__(self, jumps=lambda: False):
+    def __init__(self, jumps=lambda until_ns: False):
         self.now_ns = 10**12
         self.waits = []
         self._jumps = jumps
@@ -38,7 +38,7 @@ class StillClock(object):
 
     def wait(self, readers, until_ns):
         self.waits.append(until_ns)
-        jumping = until_ns is not None and self._jumps()
+        jumping = until_ns is not None and self._jumps(until_ns)
         ready = select.select(readers, [], [], 0 if jumping else None)[0]
         if not ready and jumping:
             self.now_ns = max(self.now_ns, until_ns)

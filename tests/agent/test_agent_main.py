@@ -81,6 +81,8 @@ class Verbs(bench.HomeCase):
 
     def test_starting_again_is_no_second_run(self):
         job, answer, _ = self.hang()
+        self.assertEqual(os.getsid(answer["pid"]), os.getpgid(answer["pid"]))
+        self.assertNotEqual(os.getsid(answer["pid"]), os.getsid(0))
         again = self.start(job)
         self.assertEqual((again["ev"], again["again"], again["pid"]), ("started", True, answer["pid"]))
 

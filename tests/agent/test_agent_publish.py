@@ -40,6 +40,7 @@ class Publishing(bench.HomeCase):
             self.followers.wake()
             quick.recv(4096)
         self.assertEqual(slow.recv(1), b".")
+        self.assertEqual(len(self.followers.readers()), 3)
 
     def test_the_dead_are_let_go(self):
         peer = self.peer()

@@ -186,7 +186,7 @@ class Limits(SuperviseCase):
     def hanging(self, job):
         """A clock that jumps to the end of each wait once the child hangs, until it has been dealt with."""
 
-        def hangs():
+        def hangs(until_ns):
             with open(job.path("events.jsonl"), "rb") as source:
                 text = source.read()
             return text.count(b'"hang"') > text.count(b'"ev":"done"')
@@ -212,7 +212,18 @@ class Limits(SuperviseCase):
 
     def test_a_closed_pipe_is_not_waited_on_for_long(self):
         job = self.job("closes_pipe", "ok")
-        events = self.run_job(job, self.hanging(job))[1]
+        grace_ns = int(load.module("step").CLOSED_PIPE_GRACE_S * 1e9)
+        jumped = []
+
+        def short_once(until_ns):
+            """Only after the pipe has closed is a wait as short as this."""
+            if until_ns - clock.now_ns <= grace_ns and not jumped:
+                jumped.append(until_ns)
+                return True
+            return False
+
+        clock = bench.StillClock(short_once)
+        events = self.run_job(job, clock)[1]
         self.assertEqual(bench.outcomes(events), [("failed", "timeout"), ("ok", None)])
         self.assertIn("closed its pipe", bench.of(events, "done")[0]["message"])
 
@@ -348,6 +359,8 @@ class FullDisk(SuperviseCase):
         self.assertTrue(reader.ended)
         self.assertEqual((events[-1]["code"], events[-1]["restored"]), ("disk-full", True))
         self.assertLessEqual(reader.damaged + reader.noise, 2)
+        if bench.of(events, "prepared"):
+            self.assertEqual((events[-2]["ev"], events[-2].get("when")), ("prepared", "after"))
 
 
 if __name__ == "__main__":
