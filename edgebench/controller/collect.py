@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,12 +12,13 @@ from typing import Any
 import msgspec
 
 from edgebench.agent.protocol import FrameReader
-from edgebench.controller.events import JobEvents, sort_events
+from edgebench.controller.events import Ints, JobEvents, sort_events
 from edgebench.controller.session import DeviceSession
 from edgebench.controller.spec import RunContext, context_from_builtins
 from edgebench.controller.view import View
-from edgebench.errors import DeviceError, StoreError
+from edgebench.errors import DeviceError, StoreError, UnknownName
 from edgebench.records import Run
+from edgebench.store.answers import SampleKey
 from edgebench.store.store import Store
 from edgebench.transports.base import FileMissing
 
@@ -99,6 +101,24 @@ def _leased(status: list[dict[str, Any]]) -> bool:
     return any(event["ev"] == "lease" and event.get("state") == "held" for event in status)
 
 
+def keep_collected(store: Store, context: RunContext, run: Run, samples: Mapping[SampleKey, Ints]) -> None:
+    """Store a run collected late: in place of its lost row, or anew where this store never saw it.
+
+    A run that is stored already (its controller died before it could discard the job) stays as it is.
+    """
+    try:
+        stored = store.run(run.id)
+    except UnknownName:
+        try:
+            store.session(context.session.id)
+        except UnknownName:
+            store.add_session(context.session)
+        store.add_run(run, samples)
+        return
+    if stored.outcome.code in ("device-lost", "interrupted"):
+        store.replace_run(run, samples)
+
+
 def _collect_leftover(device: DeviceSession, event: dict[str, Any], store: Store, view: View) -> Run | None:
     from edgebench.controller.assembly import assemble
 
@@ -119,8 +139,7 @@ def _collect_leftover(device: DeviceSession, event: dict[str, Any], store: Store
         view.tell(f"{error.message}; job {job[:8]} left where it is")
         return None
     try:
-        store.add_session(context.session)
-        store.replace_run(run, samples)
+        keep_collected(store, context, run, samples)
     except StoreError as error:
         view.tell(f"job {job[:8]} of {device.entry.name} is kept there: {error.message}")
         return None
