@@ -93,9 +93,8 @@ class Process(object):
                 raise
 
     def hang_up(self):
-        """Close its stdin and ask it to end (SIGTERM)."""
+        """Close its stdin, which asks it to end; a signal could come before it is ready to be told."""
         self._popen.stdin.close()
-        self._send(signal.SIGTERM)
 
     def kill(self):
         """Kill the whole group."""

@@ -220,15 +220,13 @@ class Supervisor(object):
             if sampler.fd is not None:
                 for event in sampler.drain():
                     self.events.relay(event)
-            if early:
-                words = evidence.last_words(self.log_path, 0).strip().splitlines()
-                self._warn(
-                    "sampler-failed", "the sampler ended early: %s" % (words[-1] if words else "no reason given")
-                )
         finally:
             self.watch.helper = None
             if sampler.exited():
                 sampler.reap()
+        if early:
+            words = evidence.last_words(self.log_path, 0).strip().splitlines()
+            self._warn("sampler-failed", "the sampler ended early: %s" % (words[-1] if words else "no reason given"))
 
     def _pins_after(self):
         if self._prepared is not None:

@@ -121,6 +121,9 @@ def sample(player):
     if player.config.get("dies"):
         sys.exit("the sensor bit me")
     sys.stdin.read()
+    while player.config.get("stubborn"):
+        player.emit("phase", name="will-not-go")
+        signal.pause()
     player.emit("sampler", cpu_ns=1, wall_ns=2)
 
 

@@ -302,6 +302,20 @@ class Telemetry(SuperviseCase):
         self.assertEqual(warning["code"], "sampler-failed")
         self.assertIn("the sensor bit me", warning["text"])
 
+    def test_a_sampler_that_does_not_stop_is_killed_and_told(self):
+        job = self.job("ok", telemetry={"stubborn": True})
+        jumped = []
+
+        def refused_once(until_ns):
+            with open(job.path("events.jsonl"), "rb") as source:
+                refused = b"will-not-go" in source.read()
+            jumped.extend([until_ns] if refused else [])
+            return len(jumped) == 1
+
+        code, events = self.run_job(job, bench.StillClock(refused_once))
+        self.assertEqual((code, bench.outcomes(events)), (None, [("ok", None)]))
+        self.assertIn("did not stop", bench.of(events, "warning")[0]["text"])
+
 
 class SmallDisk(object):
     """A disk with room for `room` bytes of events, and for what the pad holds once the pad is gone."""
