@@ -62,20 +62,31 @@ def row_cells(run: Run, flops_as: str = "macs") -> list[str]:
 
 
 def notes(runs: Sequence[Run]) -> list[str]:
-    """Lines under the table: failures with their cause, warnings with what to do, why cells are empty."""
-    lines: dict[str, None] = {}
+    """Lines under the table: failures with their cause, warnings with what to do, why cells are empty.
+
+    What holds for every row is said once.
+    """
+    told: dict[str, list[str]] = {}
     for run in runs:
-        prefix = f"{run.variant.label}: " if len(runs) > 1 else ""
-        if run.outcome.message and run.outcome.status != "ok":
-            lines[f"{prefix}{run.outcome.status}: {run.outcome.message}"] = None
-        if run.outcome.status not in ("ok", "unstable"):
-            continue
-        for warning in run.warnings:
-            lines[f"{prefix}{warning.text}" + (f" -> {warning.hint}" if warning.hint else "")] = None
-        for reason in run.grade.reasons[1:]:
-            lines[f"{prefix}{reason.text}" + (f" -> {reason.remedy}" if reason.remedy else "")] = None
-        for name, shown in (("latency_p99", "p99"), ("power_mean", "W"), ("memory_peak", "peak MiB")):
-            metric = run.metrics.get(name)
-            if metric is not None and metric.value is None:
-                lines[f"{prefix}no {shown}: {metric.why}"] = None
-    return list(lines)
+        for line in _notes_of(run):
+            told.setdefault(line, []).append(run.variant.label)
+    return [line if len(labels) == len(runs) else f"{', '.join(labels)}: {line}" for line, labels in told.items()]
+
+
+def _notes_of(run: Run) -> list[str]:
+    lines = []
+    if run.outcome.message and run.outcome.status != "ok":
+        lines.append(f"{run.outcome.status}: {run.outcome.message}")
+    if run.outcome.status not in ("ok", "unstable"):
+        return lines
+    lines += [_with_hint(reason.text, reason.remedy) for reason in run.grade.reasons[1:]]
+    lines += [_with_hint(warning.text, warning.hint) for warning in run.warnings]
+    for name, shown in (("latency_p99", "p99"), ("power_mean", "W"), ("memory_peak", "peak MiB")):
+        metric = run.metrics.get(name)
+        if metric is not None and metric.value is None:
+            lines.append(f"no {shown}: {metric.why}")
+    return lines
+
+
+def _with_hint(text: str, hint: str | None) -> str:
+    return f"{text} -> {hint}" if hint else text
