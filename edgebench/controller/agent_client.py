@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,6 +15,9 @@ from edgebench.errors import DeviceError, DeviceLocked, DeviceLost, DeviceUnfit
 from edgebench.transports.base import Completed, Transport
 
 VERB_TIMEOUT_S = 60.0
+SUPERVISOR_GONE = 3
+"""Exit status of `follow` when a job's supervisor is gone without an `end`."""
+
 PYTHON_PROBE = (
     "import sys,os,json;"
     "sys.stdout.write('\\nEBPY '+json.dumps([list(sys.version_info[:3]),os.path.expanduser('~'),"
@@ -159,9 +162,11 @@ class Following:
         """Whether the job's `end` has come."""
         return bool(self.reader.ended)
 
-    def events(self) -> Iterator[dict[str, Any]]:
-        """Yield events until `end`, or until the device says that the supervisor is gone."""
+    def events(self) -> Generator[dict[str, Any], None, None]:
+        """Yield events until `end`, or until the device says that the supervisor is gone. Raises `DeviceLost`."""
         client = self.client
+        if self.reader.ended:
+            return
         self.reader.restart()
         argv = client.argv("follow", client.job_folder(self.job), "--from", str(self.reader.offset), nonce="0" * 16)
         with client.transport.stream(argv, silence_s=self.silence_s) as stream:
@@ -169,6 +174,10 @@ class Following:
                 yield from self.reader.feed(line if line.endswith(b"\n") else line + b"\n")
                 if self.reader.ended:
                     return
+            if stream.returncode != SUPERVISOR_GONE:
+                said = stream.stderr.decode("utf-8", "replace").strip().splitlines()
+                reason = said[-1] if said else f"exit status {stream.returncode}"
+                raise DeviceLost(client.device, f"following the job broke off: {reason}")
 
 
 PYTHON_HINT = 'name another interpreter: `python = "/usr/bin/python3.8"` in devices.toml, or install python3 there'
@@ -183,4 +192,4 @@ def _failure(device: str, verb: str, end: dict[str, Any]) -> DeviceError:
         return DeviceLocked(
             device, message, hint=f"wait for it, or end it: `edgebench devices restore {device} --force`"
         )
-    return DeviceLost(device, message)
+    return DeviceUnfit(device, message, code=code)

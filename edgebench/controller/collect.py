@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,17 +12,26 @@ import msgspec
 
 from edgebench.agent.protocol import FrameReader
 from edgebench.controller.events import Ints, JobEvents, sort_events
+from edgebench.controller.owner import is_alive
 from edgebench.controller.session import DeviceSession
 from edgebench.controller.spec import RunContext, context_from_builtins
 from edgebench.controller.view import View
-from edgebench.errors import DeviceError, StoreError, UnknownName
-from edgebench.records import Run
+from edgebench.errors import DeviceError, DeviceLocked, StoreError, UnknownName
+from edgebench.records import Outcome, Run
 from edgebench.store.answers import SampleKey
 from edgebench.store.store import Store
 from edgebench.transports.base import FileMissing
 
-START_ALLOWANCE = timedelta(minutes=10)
+START_ALLOWANCE_S = 600.0
 """From the push of a job to its start it never takes longer than this (a large model comes before it)."""
+
+COLLECT_ALLOWANCE_S = 300.0
+"""From the end of a job to its collection by its own controller, a link that has to be mended included."""
+
+REPLACEABLE = ("device-lost", "interrupted")
+"""Codes of rows that were told before the device's record could be had."""
+
+Samples = Mapping[SampleKey, Ints]
 
 
 @dataclass(frozen=True)
@@ -59,52 +67,21 @@ def _pull_events(device: DeviceSession, base: str, work: Path) -> bytes:
 def _pull_outputs(device: DeviceSession, base: str, events: JobEvents, work: Path) -> Path | None:
     for step in events.of_pass("fidelity"):
         name = str((step.outputs or {}).get("path", ""))
-        if name and "/" not in name and name.endswith(".npz"):
+        if not name or "/" in name or not name.endswith(".npz"):
+            continue
+        try:
             device.transport.pull(f"{base}/{name}", work / "outputs.npz")
-            return work / "outputs.npz"
+        except FileMissing:  # its supervisor died between telling of the file and keeping it
+            continue
+        return work / "outputs.npz"
     return None
 
 
-def collect_leftovers(device: DeviceSession, store: Store, view: View) -> list[Run]:
-    """Restore what dead sessions left on the device and store the reports of their jobs.
+def keep_collected(store: Store, context: RunContext, run: Run, samples: Samples) -> bool:
+    """Store a collected run: in place of its lost row, or anew where this store never saw it.
 
-    A job that is still running is left alone: whoever wants the device next waits for it at `start`.
-    """
-    runs: list[Run] = []
-    status = device.client.status()
-    if any(event["ev"] == "journal" and event.get("entries") for event in status) and not _leased(status):
-        device.client.home_call("restore")
-        view.tell(f"{device.entry.name}: put back what a dead session had left changed")
-    for event in status:
-        if event["ev"] != "job" or event.get("state") == "running" or _just_pushed(event):
-            continue
-        run = _collect_leftover(device, event, store, view)
-        if run is not None:
-            runs.append(run)
-            view.row(run)
-    return runs
-
-
-def _just_pushed(event: dict[str, Any]) -> bool:
-    """A job that nobody has started yet: another controller may be about to."""
-    if event.get("state") != "new":
-        return False
-    started = str((event.get("host") or {}).get("started_at", ""))
-    try:
-        age = datetime.now(UTC) - datetime.fromisoformat(started)
-    except (ValueError, TypeError):
-        return False
-    return age < START_ALLOWANCE
-
-
-def _leased(status: list[dict[str, Any]]) -> bool:
-    return any(event["ev"] == "lease" and event.get("state") == "held" for event in status)
-
-
-def keep_collected(store: Store, context: RunContext, run: Run, samples: Mapping[SampleKey, Ints]) -> None:
-    """Store a run collected late: in place of its lost row, or anew where this store never saw it.
-
-    A run that is stored already (its controller died before it could discard the job) stays as it is.
+    A run that is stored already (its controller died before it could discard the job) stays as it is: False.
+    Raises `StoreError`.
     """
     try:
         stored = store.run(run.id)
@@ -114,35 +91,93 @@ def keep_collected(store: Store, context: RunContext, run: Run, samples: Mapping
         except UnknownName:
             store.add_session(context.session)
         store.add_run(run, samples)
+        return True
+    if stored.outcome.code not in REPLACEABLE:
+        return False
+    store.replace_run(run, samples)
+    return True
+
+
+def collect_leftovers(device: DeviceSession, store: Store, view: View) -> list[Run]:
+    """Restore what dead sessions left on the device and store the reports of their jobs.
+
+    Left alone: a job that runs, and one whose own controller may still collect it.
+    """
+    runs: list[Run] = []
+    status = device.client.status()
+    if any(event["ev"] == "journal" and event.get("entries") for event in status) and not leased(status):
+        put_back(device, view)
+    for event in status:
+        if event["ev"] != "job" or event.get("state") == "running":
+            continue
+        run = _collect_leftover(device, event, store, view)
+        if run is not None:
+            runs.append(run)
+            view.row(run)
+    return runs
+
+
+def put_back(device: DeviceSession, view: View) -> None:
+    """Restore what the device's journal says; another session that has just taken the device does it itself."""
+    try:
+        device.client.home_call("restore")
+    except DeviceLocked:
         return
-    if stored.outcome.code in ("device-lost", "interrupted"):
-        store.replace_run(run, samples)
+    view.tell(f"{device.entry.name}: put back what a dead session had left changed")
+
+
+def leased(status: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether the device's status says that a job holds it."""
+    return any(event["ev"] == "lease" and event.get("state") == "held" for event in status)
+
+
+def _is_anothers(event: Mapping[str, Any], context: RunContext) -> bool:
+    """Whether the controller of a job that does not run may be about to start or to collect it.
+
+    One that is known to be dead will not; of one that cannot be known so much is assumed for a while.
+    """
+    if is_alive(context.controller) is False:
+        return False
+    quiet = event.get("quiet_s")
+    allowance = START_ALLOWANCE_S if event.get("state") == "new" else COLLECT_ALLOWANCE_S
+    return isinstance(quiet, int | float) and quiet < allowance
 
 
 def _collect_leftover(device: DeviceSession, event: dict[str, Any], store: Store, view: View) -> Run | None:
-    from edgebench.controller.assembly import assemble
-
     job = str(event["job"])
     try:
         context = context_from_builtins(event["host"])
     except (KeyError, msgspec.ValidationError) as error:
         view.tell(f"{device.entry.name}: job {job[:8]} was written by another version and cannot be read: {error}")
         return None
-    if context.run_id != job:
+    if context.run_id != job or _is_anothers(event, context):
         return None
     try:
-        with TemporaryDirectory(prefix="edgebench-") as folder:
-            run, samples = assemble(context, collect_job(device, context, folder))
+        run, samples = _assembled(device, context, began=event.get("state") != "new")
+        kept = keep_collected(store, context, run, samples)
     except DeviceError as error:
         if error.transient:
             raise
         view.tell(f"{error.message}; job {job[:8]} left where it is")
         return None
-    try:
-        keep_collected(store, context, run, samples)
     except StoreError as error:
         view.tell(f"job {job[:8]} of {device.entry.name} is kept there: {error.message}")
         return None
     device.client.call("discard", device.client.job_folder(job))
+    if not kept:
+        return None
     view.tell(f"{device.entry.name}: collected {context.label}, measured in session {context.session.id[:8]}")
     return run
+
+
+def _assembled(device: DeviceSession, context: RunContext, *, began: bool) -> tuple[Run, Samples]:
+    from edgebench.controller.assembly import assemble
+
+    with TemporaryDirectory(prefix="edgebench-") as folder:
+        run, samples = assemble(context, collect_job(device, context, folder))
+    if not began:
+        outcome = Outcome(
+            status="skipped", code="interrupted", message="its controller died before the job was started"
+        )
+        run = msgspec.structs.replace(run, outcome=outcome)
+    return run, samples

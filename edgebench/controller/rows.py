@@ -11,6 +11,7 @@ import msgspec
 from edgebench.artifacts.artifact import Artifact, load_artifact
 from edgebench.backends.base import DeviceRuntime, Stamp, get_backend
 from edgebench.controller.inputs import InputFiles, gather_inputs
+from edgebench.controller.owner import this_controller
 from edgebench.controller.planning import extend_for_power
 from edgebench.controller.runtimes import find_runtime, python_version
 from edgebench.controller.session import DeviceSession, new_id, now_text
@@ -127,6 +128,7 @@ def prepare_row(device: DeviceSession, session: Session, request: RowRequest, vi
         require_delegated=request.require_delegated,
         power_csv=request.power_csv,
         probes=device.probe_options,
+        controller=this_controller(),
         warnings=[("preflight", line, "") for line in told],
     )
     return PreparedRow(request, context, runtime, inputs, request.prepare)

@@ -18,13 +18,18 @@ from edgebench.controller.agent_client import AgentClient
 from edgebench.controller.devices import DeviceEntry
 from edgebench.controller.profiles import profile_of
 from edgebench.controller.view import View
-from edgebench.errors import ConfigError
+from edgebench.errors import ConfigError, DeviceError, DeviceLost
 from edgebench.profiles import Profile
 from edgebench.records import DeviceRef, Session, SessionDevice
 from edgebench.transports.base import Transport
 from edgebench.transports.places import LocalPlace, Place, SshPlace
 
 Connect = Callable[[Place], Transport]
+CONNECT_S = 5.0
+"""How long a device is tried at first: whoever mistyped an address wants to know soon."""
+
+RECONNECT_S = 60.0
+"""How long it is tried after its link broke: a board's Wi-Fi or a router needs that long to come back."""
 
 
 def now_text() -> str:
@@ -59,7 +64,7 @@ class DeviceSession(AbstractContextManager["DeviceSession"]):
     def __init__(self, entry: DeviceEntry, view: View, connect: Connect | None = None) -> None:
         self.entry = entry
         self.view = view
-        self._connect = connect or _connect_with_retries
+        self._connect = connect
         self.transport: Transport
         self.client: AgentClient
         self.facts: dict[str, Any] = {}
@@ -78,11 +83,12 @@ class DeviceSession(AbstractContextManager["DeviceSession"]):
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def connect(self) -> None:
-        """Reach the device and make sure that the agent is on it; used again after the link was lost."""
+    def connect(self, patience_s: float = CONNECT_S) -> None:
+        """Reach the device, trying for `patience_s` seconds, and make sure that the agent is on it."""
         entry = self.entry
         self.view.phase(entry.name, "connect", entry.where)
-        self.transport = self._connect(place_of(entry))
+        place = place_of(entry)
+        self.transport = self._connect(place) if self._connect else _connect_with_retries(place, patience_s)
         try:
             self.view.phase(entry.name, "deploy")
             self.client = AgentClient(
@@ -93,6 +99,18 @@ class DeviceSession(AbstractContextManager["DeviceSession"]):
         except BaseException:
             self.close()
             raise
+
+    def reconnect(self) -> None:
+        """Reach the device again after its link broke. Raises `DeviceLost` when it stays gone."""
+        self.close()
+        before = self.device_id
+        try:
+            self.connect(RECONNECT_S)
+        except DeviceError as error:
+            why = error.message.removeprefix(f"{self.entry.name}: ")
+            raise DeviceLost(self.entry.name, f"lost, and not reached again: {why}", hint=error.hint) from error
+        if self.device_id != before:
+            raise DeviceLost(self.entry.name, "lost, and another device answers in its place")
 
     def close(self) -> None:
         """Let go of the device."""
@@ -143,10 +161,10 @@ def holder_name(session_id: str) -> str:
     return f"{user}@{platform.node()} (session {session_id[:8]})"
 
 
-def _connect_with_retries(place: Place) -> Transport:
+def _connect_with_retries(place: Place, patience_s: float) -> Transport:
     from edgebench.transports.registry import connect
 
-    return connect(place)
+    return connect(place, total_s=patience_s)
 
 
 def _default_python(entry: DeviceEntry) -> str:

@@ -112,6 +112,7 @@ class RunContext(msgspec.Struct, frozen=True, kw_only=True):
     power_csv: str | None = None
     probes: dict[str, list[str]] = {}
     warnings: list[tuple[str, str, str]] = []
+    controller: str = ""
 
 
 def context_to_json(context: RunContext) -> str:

@@ -30,6 +30,7 @@ from edgebench.units import NS_PER_MS
 
 TAILS = {"latency_p90": 0.90, "latency_p95": 0.95, "latency_p99": 0.99, "latency_p999": 0.999}
 WORST_KEPT = 20
+BROKE_OFF = "the record broke off: the agent on the device was killed, or the device restarted"
 
 
 @dataclass(frozen=True)
@@ -106,9 +107,9 @@ def step_outcome(step: StepEvents) -> Outcome:
     said = step.error or step.done or {}
     done = step.done or {}
     if done.get("outcome") == "skipped":
-        return Outcome(status="skipped", code=outcome_code(done.get("code"), "crashed"), message=done.get("message"))
+        return Outcome(status="skipped", message=done.get("message"))
     code = outcome_code(done.get("code") or said.get("code"), "device-lost")
-    return Outcome(status="failed", code=code, message=str(said.get("message") or done.get("message") or "no record"))
+    return Outcome(status="failed", code=code, message=str(said.get("message") or done.get("message") or BROKE_OFF))
 
 
 def outcome_code(said: object, otherwise: OutcomeCode) -> OutcomeCode:

@@ -8,6 +8,7 @@ from edgebench.controller.assembly.environment import describe_environment, temp
 from edgebench.controller.assembly.fidelity import judge_fidelity
 from edgebench.controller.assembly.grade import grade
 from edgebench.controller.assembly.latency import (
+    BROKE_OFF,
     invocation_records,
     latency_metrics,
     measured_invocations,
@@ -119,6 +120,13 @@ def judge_outcome(
     if failed is not None:
         message = f"{len(good)} of {planned} invocations finished; {failed.message}"
         return Outcome(status="unstable", code=failed.code, message=message)
+    if job.end is None or ended:
+        why = str((job.end or {}).get("message") or BROKE_OFF)
+        return Outcome(
+            status="unstable",
+            code=outcome_code(ended, "device-lost"),
+            message=f"{len(good)} invocations finished; {why}",
+        )
     if steady.class_ == "never-steady":
         return Outcome(status="unstable", message="most invocations never got steady")
     return Outcome(status="ok")
@@ -133,7 +141,7 @@ def _first_failure(job: JobEvents, ended: str) -> Outcome:
         return Outcome(
             status="failed", code=outcome_code(error.get("code"), "internal"), message=str(error.get("message"))
         )
-    message = str((job.end or {}).get("message") or "the device's record broke off before anything was measured")
+    message = str((job.end or {}).get("message") or BROKE_OFF)
     return Outcome(status="failed", code=outcome_code(ended, "device-lost"), message=message)
 
 
