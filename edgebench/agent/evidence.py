@@ -9,6 +9,8 @@ from .process import signal_name
 
 TAIL_BYTES = 8192
 NO_MEMORY = re.compile(r"^\s*(MemoryError\b|.*std::bad_alloc)", re.MULTILINE)
+PYTHON_DUMP = "Fatal Python error:"
+"""From here on stands Python's own dump of a crash, which says where it was and not why."""
 
 
 def oom_kills(root):
@@ -47,22 +49,20 @@ def outcome(process, went, oom, words, error):
     """Return the fields of `done` for a process that ended without its own.
 
     `went`: whether it had its go; `oom`: whether the kernel's counters grew meanwhile; `words`: its last words;
-    `error`: its `error` event or None. Status 0 after its go and without an error is a finished pass.
+    `error`: its `error` event or None. A finished pass says so: whatever comes here has failed, status 0 included (a
+    runtime may end the process).
     """
-    if process.code == 0 and went and error is None:
-        return {"outcome": "ok", "code": None, "message": None, "signal": None}
     name = None if process.signal is None else signal_name(process.signal)
-    said = [line.strip() for line in words.splitlines() if line.strip()]
+    said = [line.strip() for line in words.partition(PYTHON_DUMP)[0].splitlines() if line.strip()]
     last = said[-1][:500] if said else ""
     if (process.signal == signal.SIGKILL and oom) or NO_MEMORY.search(words):
         return failed("oom", "out of memory: " + (last if NO_MEMORY.search(last) else "killed by the kernel"), name)
     if name is not None:
-        return failed("crashed", "killed by %s%s" % (name, ": " + last if last else ""), name)
+        when = "while running" if went else "while loading"
+        return failed("crashed", "killed by %s %s%s" % (name, when, ": " + last if last else ""), name)
     if error is not None:
         return failed(error.get("code") or "internal", error.get("message"), None)
-    return failed(
-        "internal", "ended with status %d and no result%s" % (process.code, ": " + last if last else ""), None
-    )
+    return failed("crashed", "ended with status %d and no result%s" % (process.code, ": " + last if last else ""), None)
 
 
 def failed(code, message, name=None):

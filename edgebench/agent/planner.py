@@ -54,7 +54,10 @@ class Planner(object):
 
     def fits(self, index):
         """Tell whether step `index`, not yet loaded, still fits into what its variant may take."""
-        if self.pace(index).one_ns is None:
+        pace = self.pace(index)
+        if pace.failed and self._max_time_s is not None and pace.spent_ns / 1e9 >= self._max_time_s:
+            return False  # a hang has used it up, and may well come again
+        if pace.one_ns is None:
             return True
         return self._plan(index, self.pace(index), in_hand=False)["steps"][0] is not None
 

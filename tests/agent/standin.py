@@ -40,12 +40,15 @@ class Player(object):
         self.emit("block", n=2, items=2, median_ns=median_ns)
 
     def play_ok(self):
+        self.play_no_result()
+        self.finish()
+
+    def finish(self):
+        self.emit("done", outcome="ok", code=None, message=None, signal=None)
+
+    def play_no_result(self):
         self.ready(int(self.step.get("first_ns", 1000000)))
         self.measure(int(self.step.get("median_ns", 1000000)))
-
-    def play_ok_done(self):
-        self.play_ok()
-        self.emit("done", outcome="ok", code=None, message=None, signal=None)
 
     def play_segv(self):
         self.ready()
@@ -53,7 +56,7 @@ class Player(object):
         os.kill(os.getpid(), signal.SIGSEGV)
 
     def play_segv_late(self):
-        self.play_ok_done()
+        self.play_ok()
         os.kill(os.getpid(), signal.SIGSEGV)
 
     def play_sigkill(self):
@@ -108,10 +111,12 @@ class Player(object):
         self.ready()
         for _ in range(64):
             self.emit("samples", n=1, start_ns=[1], duration_ns=[1], blob="y" * (1 << 16))
+        self.finish()
 
     def play_environment(self):
         self.ready()
         self.emit("seen", cpus=sorted(os.sched_getaffinity(0)), colour=os.environ.get("COLOUR"), group=os.getpgrp())
+        self.finish()
 
 
 def sample(player):

@@ -85,7 +85,7 @@ class Good(SuperviseCase):
         self.assertEqual((second["seconds"], second["idle_s"]), (10, 3))
 
     def test_a_childs_own_done_is_the_outcome(self):
-        events = self.run_job(self.job("ok_done"))[1]
+        events = self.run_job(self.job("ok"))[1]
         self.assertEqual(bench.outcomes(events), [("ok", None)])
 
     def test_noise_on_the_pipe_and_on_stdout_is_not_in_the_stream(self):
@@ -141,7 +141,10 @@ class Bad(SuperviseCase):
         self.assertEqual((done["code"], done["message"]), ("internal", "lost the thread"))
 
     def test_ending_quietly_without_a_result_is_a_failure(self):
-        self.assertEqual(self.done("silent_exit")[0]["code"], "internal")
+        self.assertEqual(self.done("silent_exit")[0]["code"], "crashed")
+
+    def test_status_0_without_a_result_is_a_failure(self):
+        self.assertEqual(self.done("no_result")[0]["code"], "crashed")
 
     def test_a_crash_after_the_result_keeps_it_and_is_told(self):
         events = self.run_job(self.job("segv_late"))[1]

@@ -1,8 +1,10 @@
 """The real ONNX Runtime, with faults on demand: put where a device's runtimes are, it crashes as a native one would.
 
 `--option session.fault=KIND@WHERE` with WHERE `load` or `run` (from the third inference on), and KIND one of
-`segfault`, `abort`, `hang`, `memory` (allocates until MemoryError under its own limit), `kill` (SIGKILL, as the kernel's
-out-of-memory killer does), `error` (an exception with a native message), `exit` (ends without a word).
+`segfault`, `abort`, `hang`, `memory` (allocates until MemoryError under its own limit), `kill` (SIGKILL, as the
+kernel's out-of-memory killer does), `error` (an exception with a native message), `exit` (ends without a word),
+`wrong` (other values, in every inference), `nan` (no number in any output), `noise` (prints much, among it frames of
+another nonce and half of one). `KIND@WHERE#N`: only in the N-th process of the job (the fidelity pass is the first).
 """
 
 import importlib.machinery
@@ -48,16 +50,39 @@ def _strike(kind):
         hoard = []
         while True:
             hoard.append(bytearray(64 << 20))
+    elif kind == "noise":
+        _noise()
     elif kind == "error":
         raise RuntimeError("[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : made to fail")
 
 
+def _process_number():
+    """This process's number among those of the job, whose folder is the working directory."""
+    counter = os.open("processes-counted", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(counter, b".")
+    number = os.fstat(counter).st_size
+    os.close(counter)
+    return number
+
+
+def _noise():
+    for line in range(2000):
+        print(f'EB1 0123456789abcdef {line} 00000000 {{"ev":"end","code":null}}')
+        print("[W:onnxruntime] \x00\xff chatter \u00e9 " + "x" * 80, file=sys.stderr)
+    os.write(1, b"EB1 0123456789abcdef 7 ")
+
+
 class SessionOptions(_ort.SessionOptions):
     def add_session_config_entry(self, key, value):
-        if key == "session.fault":
-            _faults["kind"], _faults["where"] = value.split("@")
-            return
-        super().add_session_config_entry(key, value)
+        if key != "session.fault":
+            super().add_session_config_entry(key, value)
+        elif not _faults:
+            kind, _, where = value.partition("@")
+            where, _, number = where.partition("#")
+            if not number or int(number) == _process_number():
+                _faults.update(kind=kind, where=where)
+            else:
+                _faults["kind"] = None
 
 
 class InferenceSession(_ort.InferenceSession):
@@ -71,7 +96,12 @@ class InferenceSession(_ort.InferenceSession):
         self._runs += 1
         if _faults.get("where") == "run" and self._runs > 2:
             _strike(_faults["kind"])
-        return super().run(*args, **kwargs)
+        outputs = super().run(*args, **kwargs)
+        if _faults.get("kind") == "wrong":
+            return [output[..., ::-1].copy() for output in outputs]
+        if _faults.get("kind") == "nan":
+            return [output * float("nan") for output in outputs]
+        return outputs
 
 
 _ort.SessionOptions = SessionOptions
