@@ -32,7 +32,7 @@ $(VENV)/.dev: pyproject.toml
 
 demo: $(VENV)/.user
 	@mkdir -p $(DEMO)
-	EDGEBENCH_STORE=$(DEMO)/store.db $(BIN)/edgebench run $(MODELS) --quick --threads 1 --shape input=1x3x90x160 \
+	EDGEBENCH_STORE=$(DEMO)/store.db $(BIN)/edgebench run $(MODELS) --quick --threads 1 \
 		|| { status=$$?; [ $$status -eq 5 ] && echo "(exit status 5: a row is unstable, as the table says)"; }
 
 test: $(VENV)/.dev

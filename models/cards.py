@@ -15,9 +15,9 @@ import onnx
 import onnxruntime
 from judge import SCALE, bicubic, count, judge, model_upscaler
 from photographs import HELD_OUT, TRAINING, Photograph, load, pixels_sha256
+from sizes import HEIGHT, WIDTH
 
 HERE = Path(__file__).parent
-HEIGHT, WIDTH = 180, 320
 TABLE_BEGIN, TABLE_END = "<!-- table: written by cards.py -->", "<!-- end of table -->"
 TRAINED = (
     "Adam, learning rate 1e-3 with a cosine down to 1e-5, batch 16 of 24x24 low-resolution patches, flips, turns "
@@ -83,8 +83,13 @@ def card(name: str) -> dict[str, Any]:
         "licence": "Apache-2.0",
         "opset": model.opset_import[0].version,
         "ir_version": model.ir_version,
-        "input": {"name": "input", "dtype": "float32", "shape": [1, 3, "h", "w"], "values": "RGB 0..255"},
-        "output": {"name": "output", "dtype": "float32", "shape": [1, 3, "2h", "2w"], "values": "RGB 0..255"},
+        "input": {"name": "input", "dtype": "float32", "shape": [1, 3, HEIGHT, WIDTH], "values": "RGB 0..255"},
+        "output": {
+            "name": "output",
+            "dtype": "float32",
+            "shape": [1, 3, SCALE * HEIGHT, SCALE * WIDTH],
+            "values": "RGB 0..255",
+        },
         "params": parameters,
         "macs": {"count": macs, "input_shape": [1, 3, HEIGHT, WIDTH]},
         **MEMBERS[name],

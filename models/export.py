@@ -1,4 +1,4 @@
-"""Write the trained weights as ONNX: opset 13, IR 8, range 0..255, dynamic height and width.
+"""Write the trained weights as ONNX: opset 13, IR 8, range 0..255, fixed to 180 x 320 (sizes.py frees it).
 
 The network is trained on 0..1. ReLU networks are positively homogeneous when the biases scale along:
 f(255 x; W, 255 b) = 255 f(x; W, b). So the file takes and gives 0..255 with no scaling operator.
@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from sizes import HEIGHT, WIDTH, with_size
 
 OPSET = 13
 IR_VERSION = 8  # the newest that onnxruntime 1.10 reads
@@ -57,4 +58,4 @@ def write_float_model(state: Mapping[str, torch.Tensor], path: Path) -> None:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="edgebench")
     model.ir_version = IR_VERSION
     onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, path)
+    onnx.save(with_size(model, HEIGHT, WIDTH), path)

@@ -10,6 +10,7 @@ import onnx
 import onnxruntime
 from degrade import Photo, crop_to_multiple, psnr_db, resize, to_uint8
 from photographs import HELD_OUT, load
+from sizes import with_size
 
 SCALE = 2
 Upscaler = Callable[[Photo], Photo]
@@ -22,10 +23,11 @@ def bicubic(low: Photo) -> Photo:
 
 
 def model_upscaler(path: Path) -> Upscaler:
-    """The ONNX file at ``path`` run by onnxruntime on one CPU thread."""
+    """The ONNX file at ``path``, its size freed, run by onnxruntime on one CPU thread."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    model = with_size(onnx.load(path), None, None).SerializeToString()
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def upscale(low: Photo) -> Photo:
         return from_planes(session.run(None, {"input": to_planes(low)})[0])
@@ -61,14 +63,14 @@ def judge(upscale: Upscaler) -> dict[str, float]:
 
 
 def count(model: onnx.ModelProto, height: int, width: int) -> tuple[int, int]:
-    """Parameters (kernels and biases) and MACs (kernels only) of the convolutions for a height x width input.
+    """Parameters (all stored weights: kernels, biases, Clip's two bounds) and MACs for a height x width input.
 
     Every convolution keeps the size (3x3, padding 1), so each kernel element is used once per pixel. In a QDQ
     file kernels and biases stand behind a DequantizeLinear; scales and zero points are not parameters.
     """
     sizes = {tensor.name: int(np.prod(tensor.dims)) for tensor in model.graph.initializer}
     stored_as = {node.output[0]: node.input[0] for node in model.graph.node if node.op_type == "DequantizeLinear"}
-    parameters = macs = 0
+    parameters, macs = 2, 0
     for node in model.graph.node:
         if node.op_type != "Conv":
             continue

@@ -24,6 +24,7 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 from photographs import TRAINING, load
+from sizes import HEIGHT, WIDTH, with_size
 
 HERE = Path(__file__).parent
 SCALE = 2
@@ -62,7 +63,7 @@ def strip_unused_opsets(path: Path) -> None:
     del model.opset_import[:]
     model.opset_import.extend(kept)
     onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, path)
+    onnx.save(with_size(model, HEIGHT, WIDTH), path)
 
 
 def main() -> None:
@@ -71,8 +72,10 @@ def main() -> None:
     parser.add_argument("--source", type=Path, default=HERE / "sr-x2-w28.onnx")
     parser.add_argument("--target", type=Path, default=HERE / "sr-x2-w28-int8.onnx")
     args = parser.parse_args()
+    free = args.target.with_suffix(".free.onnx")
+    onnx.save(with_size(onnx.load(args.source), None, None), free)  # calibration patches have a size of their own
     quantize_static(
-        args.source,
+        free,
         args.target,
         TrainingPatches(),
         quant_format=QuantFormat.QDQ,
@@ -83,6 +86,7 @@ def main() -> None:
         weight_type=QuantType.QInt8,
         calibrate_method=CalibrationMethod.MinMax,
     )
+    free.unlink()
     strip_unused_opsets(args.target)
 
 

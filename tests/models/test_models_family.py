@@ -21,6 +21,7 @@ from cards import with_table  # noqa: E402
 from degrade import psnr_db, resize, resize_matrix  # noqa: E402
 from judge import bicubic, held_out_pair, model_upscaler  # noqa: E402
 from photographs import HELD_OUT, TRAINING, load, pixels_sha256  # noqa: E402
+from sizes import with_size  # noqa: E402
 
 WIDTHS = {"sr-x2-w28": 28, "sr-x2-w28-int8": 28, "sr-x2-w16": 16}
 NAMES = sorted(WIDTHS)
@@ -83,7 +84,7 @@ class TestModel:
     def test_parameters_and_macs_follow_from_its_width(self, name):
         width, card = WIDTHS[name], read_card(name)
         kernels = 9 * (3 * width + 4 * width**2 + 12 * width)
-        assert card["params"] == kernels + 5 * width + 12
+        assert card["params"] == kernels + 5 * width + 12 + 2  # biases, and the bounds of Clip
         assert card["macs"] == {"input_shape": [1, 3, 180, 320], "count": kernels * 180 * 320}
 
     def test_stores_its_kernels_in_the_type_the_card_names(self, name):
@@ -99,9 +100,15 @@ class TestModel:
         assert measured == pytest.approx(card["psnr_db"]["chelsea"], abs=0.02)
         assert psnr_db(truth, bicubic(low), 2) == pytest.approx(card["bicubic_psnr_db"]["chelsea"], abs=0.02)
 
-    def test_takes_any_size_and_stays_within_0_to_255(self, name):
-        extremes = np.random.default_rng(7).choice([0.0, 255.0], (1, 3, 17, 30)).astype(np.float32)
+    def test_is_fixed_to_a_size_so_that_it_runs_as_it_is(self, name):
         session = onnxruntime.InferenceSession(MODELS / f"{name}.onnx", providers=["CPUExecutionProvider"])
+        assert session.get_inputs()[0].shape == [1, 3, 180, 320]
+        assert session.get_outputs()[0].shape == [1, 3, 360, 640]
+
+    def test_takes_any_size_when_freed_and_stays_within_0_to_255(self, name):
+        extremes = np.random.default_rng(7).choice([0.0, 255.0], (1, 3, 17, 30)).astype(np.float32)
+        free = with_size(model_of(name), None, None).SerializeToString()
+        session = onnxruntime.InferenceSession(free, providers=["CPUExecutionProvider"])
         (enlarged,) = session.run(None, {"input": extremes})
         assert enlarged.shape == (1, 3, 34, 60)
         assert (enlarged.min(), enlarged.max()) == (0, 255)
