@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import zipfile
+import zlib
 
 MARK = "EBIMPORT "
 IMPORT_TIMEOUT_S = 120
@@ -27,7 +28,7 @@ TRY = (
 
 
 class NotImportable(Exception):
-    """The module cannot be imported; the message is its last word."""
+    """The module cannot be imported, or its wheel not be unpacked; the message is the last word about it."""
 
 
 def staging_of(home, name):
@@ -62,22 +63,34 @@ def last_word(returncode, stderr):
 
 
 def unpack(wheel, folder):
-    """Unpack one wheel as an installer would lay it out; its scripts and data files are not needed to import it."""
-    with zipfile.ZipFile(wheel) as archive:
-        for member in archive.infolist():
-            head, _, rest = member.filename.partition("/")
-            if head.endswith(".data"):
-                kind, _, rest = rest.partition("/")
-                if kind not in MERGED or not rest:
-                    continue
-                member.filename = rest
-            archive.extract(member, folder)
+    """Unpack one wheel as an installer would lay it out; its scripts and data files are not needed to import it.
+
+    Raises OSError, and NotImportable for a damaged wheel.
+    """
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            for member in archive.infolist():
+                if placed(member):
+                    archive.extract(member, folder)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise NotImportable("%s is damaged: %s" % (os.path.basename(wheel), error))
+
+
+def placed(member):
+    """Give a member the name under which it is imported; return whether it is wanted at all."""
+    head, _, rest = member.filename.partition("/")
+    if head.endswith(".data"):
+        kind, _, rest = rest.partition("/")
+        if kind not in MERGED or not rest:
+            return False
+        member.filename = rest
+    return True
 
 
 def install(home, name, module):
     """Make the runtime `name` from the wheels in its staging folder; return what `try_import` says of it.
 
-    Raises NotImportable, OSError and zipfile.BadZipFile; nothing of it is left then.
+    Raises NotImportable and OSError; nothing of it is left then.
     """
     staging = staging_of(home, name)
     target = os.path.join(home, "runtimes", name)

@@ -69,9 +69,9 @@ def add(
 
 
 def _try_login(place: SshPlace) -> None:
-    from edgebench.transports.registry import connect
+    from edgebench.transports.registry import open_transport
 
-    connect(place).close()
+    open_transport(place).close()  # it answered a moment ago: no retries
 
 
 def _describe(entry: DeviceEntry) -> None:

@@ -28,9 +28,11 @@ def check(
     from edgebench.controller.devices import load_devices, select_device
     from edgebench.controller.session import DeviceSession
     from edgebench.controller.view import SilentView
+    from edgebench.transports.registry import open_transport
 
     entry = select_device(name, load_devices())
-    report = check_device(entry, DeviceSession(entry, SilentView()))
+    # no retries: a doctor tells what is so now
+    report = check_device(entry, DeviceSession(entry, SilentView(), open_transport))
     if document:
         write_document(json.dumps(report.document(), indent=2), document)
     else:
