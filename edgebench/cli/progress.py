@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from edgebench.cli.output import err
+from edgebench.controller.planning import reduced_text
 from edgebench.records import Run
 from edgebench.report.cells import grade_cell, metric_cell, status_cell
 from edgebench.report.sparkline import sparkline
@@ -94,7 +95,7 @@ class LiveView:
         if isinstance(eta, int | float):
             self._ends = time.monotonic() + eta
             reduced = event.get("reduced")
-            cut = "; --max-time cuts " + ", ".join(map(str, reduced)) if reduced else ""
+            cut = f"; --max-time leaves {reduced_text(reduced)}" if reduced else ""
             self.tell(f"{label}: about {seconds_text(eta)} to go{cut}")
 
     def _step_text(self, event: Mapping[str, Any]) -> str:

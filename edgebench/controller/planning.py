@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from edgebench.controller.spec import MODES, RunContext, Settings
@@ -117,6 +118,21 @@ def lease_seconds(settings: Settings) -> float:
     planned = planned_seconds(settings)
     unbounded = 10 * planned + LOAD_LIMIT_S
     return 1.5 * max(planned, settings.max_time_s if settings.max_time_s is not None else unbounded) + LOAD_LIMIT_S
+
+
+def reduced_text(reduced: Mapping[str, Any]) -> str:
+    """What `--max-time` left of the plan, from a `plan` event.
+
+    >>> reduced_text({"invocations": [3, 6], "min_iterations": [10, 100]})
+    '3 of 6 invocations, 10 of 100 iterations'
+    """
+    units = {"invocations": "invocations", "min_time_s": "s each", "min_iterations": "iterations"}
+    parts = [
+        f"{reduced[key][0]:g} of {reduced[key][1]:g} {unit}"
+        for key, unit in units.items()
+        if isinstance(reduced.get(key), list | tuple) and len(reduced[key]) == 2
+    ]
+    return ", ".join(parts) or "less than planned"
 
 
 def build_job(

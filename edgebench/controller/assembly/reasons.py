@@ -13,6 +13,7 @@ from edgebench.controller.assembly.grade import (
     SPREAD_LIMIT,
 )
 from edgebench.controller.events import JobEvents
+from edgebench.controller.planning import reduced_text
 from edgebench.controller.spec import RunContext
 from edgebench.records import Environment, Invocation, Metric, Placement, SteadySummary
 from edgebench.stats.quantised import TimerCheck
@@ -65,7 +66,7 @@ def _how_measured(
     if job.damaged or job.end is None:
         found["damaged-record"] = f"{job.damaged} damaged events" if job.damaged else "the record has no end"
     if job.plan.get("reduced"):
-        found["cut-short"] = f"cut by --max-time {context.settings.max_time_s:g}"
+        found["cut-short"] = f"--max-time {context.settings.max_time_s:g} left {reduced_text(job.plan['reduced'])}"
     if any("aggregate" in (step.summary or {}) for step in job.of_pass("invocation")):
         found["aggregate-only"] = "aggregates only"
     return found
