@@ -152,8 +152,6 @@ def verb_import(options, say):
 
 def verb_install(options, say):
     """`install NAME --home H --module M`: a runtime from pushed wheels; not while a job measures."""
-    import zipfile
-
     from .install import NotImportable, install
 
     lease = Lease(options.home, agent_clock.Clock())
@@ -164,8 +162,8 @@ def verb_install(options, say):
     try:
         say.emit("imported", **install(options.home, options.path, options.module))
     except NotImportable as why:
-        raise Refused("runtime-missing", "%s was not installed, it cannot be imported: %s" % (options.path, why))
-    except (ValueError, zipfile.BadZipFile) as error:
+        raise Refused("runtime-missing", "%s is not installed: %s" % (options.path, why))
+    except ValueError as error:
         raise Refused("internal", str(error))
     finally:
         lease.release()
