@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import traceback
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -73,3 +74,6 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
+    except Exception as error:  # noqa: BLE001  # the boundary: whatever gets here is a bug, and says how to report it
+        traceback.print_exc()
+        sys.exit(fail(EdgebenchError(f"{type(error).__name__}: {error}")))
