@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from edgebench import __version__
-from edgebench.cli.output import err, fail, out, verbosity, write_document
+from edgebench.cli.output import check_target, err, fail, out, verbosity, write_document
 from edgebench.cli.progress import make_view
 from edgebench.controller.devices import DeviceEntry, load_devices, select_devices
 from edgebench.controller.execute import DeviceResult, Executor, run_on_device
@@ -42,6 +42,7 @@ class Job:
 
 def measure(job: Job) -> int:
     """Carry the command out; return its exit code. Raises `UsageError` before any device is touched."""
+    check_target(job.json)
     entries = select_devices(job.devices, load_devices())
     requests = build_requests(job.models, job.options)
     if job.dry_run:
@@ -118,7 +119,7 @@ def exit_code(results: Sequence[DeviceResult]) -> int:
     lost = [result for result in results if result.error is not None]
     if any(result.interrupted for result in results):
         return 130
-    if lost and len(lost) == len(results) and not usable:
+    if lost and len(lost) == len(results):
         return 3
     if not usable:
         return 4
