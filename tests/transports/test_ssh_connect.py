@@ -352,19 +352,39 @@ def test_noise_in_sftp_is_explained(noisy, tmp_path):
     assert ".bashrc must print nothing" in caught.value.hint
 
 
-def test_a_file_that_arrives_damaged_is_not_put_in_place(tmp_path):
-    """A device whose storage returns other bytes than it was given: its `sha256sum` says so."""
+@pytest.mark.parametrize("tool", ["openssl", "sha256sum"])
+def test_a_file_that_arrives_damaged_is_not_put_in_place(tool, tmp_path):
+    """A device whose storage returns other bytes than it was given: its `tool` says so, the other one is not there."""
     (tmp_path / "source").write_text("x")
     server = Sshd(tmp_path / "worn")
-    tool = server.home / "bin" / "sha256sum"
-    tool.parent.mkdir()
-    tool.write_text("#!/bin/sh\necho 0000000000000000000000000000000000000000000000000000000000000000 -\n")
-    tool.chmod(0o755)
+    folder = server.home / "bin"
+    folder.mkdir()
+    for name in ("openssl", "sha256sum"):
+        line = "echo 0000000000000000000000000000000000000000000000000000000000000000 -" if name == tool else "exit 127"
+        (folder / name).write_text(f"#!/bin/sh\n{line}\n")
+        (folder / name).chmod(0o755)
     (server.home / ".bashrc").write_text('cd "$HOME"; PATH=$HOME/bin:$PATH\n')
     with server, SshTransport(server.place(), server.settings()) as board:
         with pytest.raises(DeviceLost, match="'target' arrived damaged"):
             board.push(tmp_path / "source", "target")
         assert not [path for path in server.home.iterdir() if path.name.startswith("target")]
+
+
+def test_a_device_that_cannot_hash_is_explained(tmp_path):
+    (tmp_path / "source").write_text("x")
+    server = Sshd(tmp_path / "toolless")
+    folder = server.home / "bin"
+    folder.mkdir()
+    for name in ("openssl", "sha256sum"):
+        (folder / name).write_text("#!/bin/sh\nexit 127\n")
+        (folder / name).chmod(0o755)
+    (server.home / ".bashrc").write_text('cd "$HOME"; PATH=$HOME/bin:$PATH\n')
+    with (
+        server,
+        SshTransport(server.place(), server.settings()) as board,
+        pytest.raises(DeviceUnfit, match="no `sha256sum`"),
+    ):
+        board.push(tmp_path / "source", "target")
 
 
 def test_a_server_without_sftp_is_explained(tmp_path):
