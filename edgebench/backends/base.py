@@ -27,13 +27,23 @@ class DeviceRuntime:
 
 @dataclass(frozen=True)
 class Stamp:
-    """What a model file says that a runtime needs at least: IR version and opset of every domain it imports."""
+    """What a model file says that a runtime needs at least: IR version and opset of every domain it imports.
 
-    name: str
+    `lowest_ir`: the IR version that the file could be stamped with; `precisions`: what it may be called (`fp32`...).
+    """
+
+    path: Path
     ir_version: int
     opsets: Mapping[str, int]
     unused: tuple[str, ...] = ()
     custom_domains: tuple[str, ...] = ()
+    lowest_ir: int = 3
+    precisions: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The file's name, for messages."""
+        return self.path.name
 
 
 class Backend(Protocol):
@@ -44,9 +54,12 @@ class Backend(Protocol):
     accelerators: tuple[str, ...]
     default_accelerator: str
 
-    def preflight(self, model: Stamp, runtime: DeviceRuntime, options: dict[str, str]) -> list[str]:
+    def preflight(
+        self, model: Stamp, runtime: DeviceRuntime, options: Mapping[str, str], precision: str | None = None
+    ) -> list[str]:
         """Refuse what the device's runtime is known to refuse; return warnings, one line each.
 
+        `precision` is the one asked for, None for the file's own.
         Raises `RowFailure` (`load-failed`, `unsupported-op`, `unsupported-precision`...) with the cure as its hint.
         """
         ...

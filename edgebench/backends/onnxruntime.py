@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,18 +38,14 @@ class OnnxRuntimeBackend:
     accelerators: tuple[str, ...] = ("cpu", "cuda", "tensorrt", "openvino", "xnnpack", "qnn", "nnapi", "coreml", "dml")
     default_accelerator = "cpu"
 
-    def preflight(self, model: Stamp, runtime: DeviceRuntime, options: dict[str, str]) -> list[str]:
+    def preflight(
+        self, model: Stamp, runtime: DeviceRuntime, options: Mapping[str, str], precision: str | None = None
+    ) -> list[str]:
         """Compare IR and opsets of the file with what the device's release takes; see `Backend.preflight`."""
-        release = _release(runtime.version)
-        limits = RELEASES.get(release)
-        if limits is None:
-            return []  # newer than this table: the runtime itself will say
-        device = f"the device's ONNX Runtime {runtime.version}"
-        _check_ir(model, limits[0], device)
-        for domain, limit in (("", limits[1]), ("ai.onnx.ml", limits[2])):
-            stamped = model.opsets.get(domain, 0)
-            if stamped > limit:
-                _refuse_opset(model, domain, stamped, limit, device, unused=domain in model.unused)
+        _check_precision(model, precision)
+        limits = RELEASES.get(_release(runtime.version))
+        if limits is not None:  # newer than this table: the runtime itself will say
+            _check_stamps(model, limits, f"the device's ONNX Runtime {runtime.version}")
         custom = [domain for domain in model.custom_domains if domain not in OWN_DOMAINS]
         if custom and "custom_op_library" not in options:
             return [
@@ -75,39 +73,56 @@ class OnnxRuntimeBackend:
             return {name: found[f"out{at}"] for at, name in enumerate(outputs)}
 
 
-def _check_ir(model: Stamp, limit: int, device: str) -> None:
-    if model.ir_version > limit:
+def _check_precision(model: Stamp, precision: str | None) -> None:
+    if precision is not None and model.precisions and precision not in model.precisions:
         raise RowFailure(
-            "load-failed",
-            f"{model.name} has IR version {model.ir_version}; {device} takes up to {limit}",
-            hint=restamp_hint(model, f"m.ir_version = {limit}"),
+            "unsupported-precision",
+            f"{model.name} is {model.precisions[0]}, and ONNX Runtime runs a file in its own precision",
+            hint=f"give a file exported or quantised as {precision}, or leave --precision out",
         )
 
 
-def _refuse_opset(model: Stamp, domain: str, stamped: int, limit: int, device: str, *, unused: bool) -> None:
-    name = domain or "ai.onnx"
-    if unused:
-        cure = "k = [o for o in m.opset_import if o.domain in {n.domain for n in m.graph.node}]; "
-        raise RowFailure(
-            "load-failed",
-            f"{model.name} is stamped {name} opset {stamped}, which no node uses; {device} takes up to {limit}",
-            hint=restamp_hint(model, cure + "del m.opset_import[:]; m.opset_import.extend(k)"),
-        )
-    raise RowFailure(
-        "load-failed",
-        f"{model.name} has {name} opset {stamped}; {device} takes up to {limit}",
-        hint=f"export again with opset_version={limit}, or install a newer runtime on the device",
-    )
+def _check_stamps(model: Stamp, limits: tuple[int, int, int], device: str) -> None:
+    """Refuse stamps that are too new: those that a restamp cures with the command, the others with what else helps."""
+    too_new = [
+        (domain, model.opsets.get(domain, 0), limit)
+        for domain, limit in (("", limits[1]), ("ai.onnx.ml", limits[2]))
+        if model.opsets.get(domain, 0) > limit
+    ]
+    for domain, stamped, limit in too_new:
+        if domain not in model.unused:
+            raise RowFailure(
+                "load-failed",
+                f"{model.name} has {domain or 'ai.onnx'} opset {stamped}; {device} takes up to {limit}",
+                hint=f"export again with opset_version={limit}, or install a newer runtime on the device",
+            )
+    texts = [
+        f"{domain or 'ai.onnx'} opset {stamped} ({limit}), which no node uses" for domain, stamped, limit in too_new
+    ]
+    if model.ir_version > limits[0]:
+        texts.insert(0, f"IR version {model.ir_version} ({limits[0]})")
+    if texts:
+        message = f"{model.name} is stamped newer than {device} takes (limit): {', '.join(texts)}"
+        raise RowFailure("load-failed", message, hint=restamp_hint(model, limits[0]))
 
 
 OWN_DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc", "ai.onnx.training"}
 """Domains whose operators come with the runtime."""
 
 
-def restamp_hint(model: Stamp, change: str) -> str:
-    """The cure as a command: load, change the stamp, save beside."""
-    out = f"{Path(model.name).stem}-restamped.onnx"
-    return f'restamp it: python -c "import onnx; m = onnx.load({model.name!r}); {change}; onnx.save(m, {out!r})"'
+def restamp_hint(model: Stamp, ir_limit: int) -> str:
+    """The cure as a command that can be typed as it stands: lower the stamps, save beside; the graph stays."""
+    if model.lowest_ir > ir_limit:
+        return f"it needs IR version {model.lowest_ir}: export it for an older runtime, or install a newer one there"
+    changes = []
+    if model.ir_version > ir_limit:
+        changes.append(f"m.ir_version = {ir_limit}")
+    if model.unused:
+        changes.append(f"k = [o for o in m.opset_import if o.domain not in {model.unused!r}]")
+        changes.append("del m.opset_import[:]; m.opset_import.extend(k)")
+    source, target = str(model.path), str(model.path.with_name(f"{model.path.stem}-restamped.onnx"))
+    script = "; ".join(["import onnx", f"m = onnx.load({source!r})", *changes, f"onnx.save(m, {target!r})"])
+    return f"restamp it: python -c {shlex.quote(script)}"
 
 
 def _release(version: str) -> tuple[int, int]:

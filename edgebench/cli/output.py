@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,6 +56,16 @@ def fail(error: EdgebenchError) -> int:
     if error.exit_code == 70:
         console.print("this is a bug of edgebench: please report it with the command line and this output")
     return error.exit_code
+
+
+def check_target(target: str | None) -> None:
+    """Refuse a file that could not be written, before minutes are spent on what goes into it. Raises `UsageError`."""
+    if target in (None, "-"):
+        return
+    path = Path(str(target))
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        why = "it is a folder" if path.is_dir() else f"{path.parent} cannot be written to"
+        raise UsageError(f"cannot write {target}: {why}", hint="choose another file with --json")
 
 
 def write_document(text: str, target: str) -> None:

@@ -15,7 +15,7 @@ from edgebench.artifacts.artifact import load_artifact
 from edgebench.controller.rows import PreparedRow
 from edgebench.controller.session import DeviceSession
 from edgebench.controller.view import View
-from edgebench.errors import DeviceUnfit, RowFailure
+from edgebench.errors import DeviceUnfit, RowFailure, UsageError
 
 RUNTIME_ENV = {"onnxruntime": {"OPENBLAS_CORETYPE": "ARMV8"}}
 """numpy 1.19.5's OpenBLAS dies with `Illegal instruction` on a Jetson Nano's Cortex-A57 unless told its core."""
@@ -27,8 +27,8 @@ def push_model(device: DeviceSession, row: PreparedRow, view: View) -> dict[str,
     if artifact.sha256 != row.context.facts.sha256:
         raise RowFailure("bad-input", f"{row.request.model_path.name} changed after it was examined", hint="run again")
     folder = f"artifacts/{artifact.sha256}"
-    device.client.make_folder(folder)
     try:
+        device.client.make_folder(folder)
         for at, file in enumerate(artifact.files):
             # external weights keep the name that the model refers to; the model itself has a name of ours
             target = f"{folder}/model.{artifact.format}" if at == 0 else f"{folder}/{file.name}"
@@ -36,7 +36,7 @@ def push_model(device: DeviceSession, row: PreparedRow, view: View) -> dict[str,
             _push(device, row.request.model_path.parent / file.name, target, view)
         inputs = _push_inputs(device, row, view)
         options = _push_libraries(device, row, view)
-    except DeviceUnfit as unfit:
+    except (DeviceUnfit, UsageError) as unfit:
         raise RowFailure(unfit.code, unfit.message, hint=unfit.hint) from unfit
     ask = row.context.ask
     return {
@@ -62,12 +62,15 @@ def push_model(device: DeviceSession, row: PreparedRow, view: View) -> dict[str,
 
 
 def push_job(device: DeviceSession, job: dict[str, Any]) -> None:
-    """Write job.json into the job's folder on the device."""
-    device.client.make_folder(f"jobs/{job['job']}")
+    """Write job.json into the job's folder on the device. Raises `RowFailure` where there is no room, `DeviceLost`."""
     with TemporaryDirectory(prefix="edgebench-") as work:
         source = Path(work, "job.json")
         source.write_text(json.dumps(job), encoding="utf-8")
-        device.transport.push(source, f"{device.client.job_folder(job['job'])}/job.json")
+        try:
+            device.client.make_folder(f"jobs/{job['job']}")
+            device.transport.push(source, f"{device.client.job_folder(job['job'])}/job.json")
+        except DeviceUnfit as unfit:
+            raise RowFailure(unfit.code, unfit.message, hint=unfit.hint) from unfit
 
 
 def _push_inputs(device: DeviceSession, row: PreparedRow, view: View) -> list[str]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edgebench.artifacts.artifact import load_artifact
+from edgebench.artifacts.onnx_model import read_onnx
 from edgebench.backends.base import backend_for, get_backend
 from edgebench.controller.rows import RowRequest, examine
 from edgebench.controller.spec import Settings, VariantAsk
@@ -64,10 +67,33 @@ def _check(models: Sequence[Path], options: RunOptions) -> None:
     for precision in options.precisions:
         if precision is not None and precision not in PRECISIONS:
             raise UnknownName("precision", precision, PRECISIONS)
-    if options.reference and not Path(options.reference).is_file():
-        raise ModelError(f"--reference {options.reference}: no such file")
+    _check_affinity(options.prepare.get("affinity"))
+    library = options.options.get("custom_op_library")
+    if library and not Path(library).is_file():
+        raise UsageError(f"custom_op_library: no such file: {library}", hint="give a path on this host")
     if options.label and len(models) > 1:
         raise UsageError("--label names one row; several models were given", hint="use --tag, or one run a model")
+
+
+def _check_affinity(cpus: str | None) -> None:
+    if cpus is not None and not re.fullmatch(r"\d+(-\d+)?(,\d+(-\d+)?)*", cpus):
+        raise UsageError(f"--prepare affinity takes CPU numbers, not {cpus!r}", hint="for example affinity=0-3,6")
+
+
+def _check_reference(reference: Path, model: Path) -> None:
+    """The reference is fed what the model is fed. Raises `ModelError`, and `UsageError` for other inputs."""
+    if load_artifact(reference).format != "onnx":
+        raise ModelError(f"--reference {reference.name} is no .onnx file", hint="the reference runs on this host's CPU")
+    wanted, has = ({spec.name for spec in read_onnx(path).inputs} for path in (model, reference))
+    if wanted != has:
+        theirs, ours = ", ".join(sorted(has)), ", ".join(sorted(wanted))
+        text = f"--reference {reference.name} takes {theirs}; {model.name} takes {ours}"
+        raise UsageError(text, hint="a reference is the same network, in full precision")
+
+
+def _one_line(name: str) -> str:
+    """A file's name as records and tables can show it."""
+    return name if name.isprintable() else ascii(name)[1:-1]
 
 
 def _variants(path: Path, options: RunOptions) -> list[VariantAsk]:
@@ -102,18 +128,18 @@ def _variants(path: Path, options: RunOptions) -> list[VariantAsk]:
 
 
 def _default_backend(path: Path) -> str:
-    from edgebench.artifacts.artifact import load_artifact
-
     return backend_for(load_artifact(path).format)
 
 
 def _request(path: Path, ask: VariantAsk, options: RunOptions) -> RowRequest:
     _, facts, ask = examine(path, ask, ask.batch if options.batches != (None,) else None)
-    name = options.name or path.stem
+    if options.reference:
+        _check_reference(Path(options.reference), path)
+    stem = _one_line(path.stem)
     return RowRequest(
         model_path=path,
-        model=name,
-        label=options.label or path.stem,
+        model=options.name or stem,
+        label=options.label or stem,
         ask=ask,
         settings=options.settings,
         facts=facts,

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from edgebench.artifacts.artifact import Artifact, load_artifact
+from edgebench.artifacts.shapes import BATCH_NAMES, resolve_shapes
 from edgebench.backends.base import DeviceRuntime, Stamp, get_backend
-from edgebench.controller.inputs import InputFiles, gather_inputs
+from edgebench.controller.inputs import InputFiles, gather_inputs, input_shapes
 from edgebench.controller.owner import this_controller
 from edgebench.controller.planning import extend_for_power
 from edgebench.controller.runtimes import find_runtime, python_version
 from edgebench.controller.session import DeviceSession, new_id, now_text
 from edgebench.controller.spec import ModelFacts, RunContext, Settings, VariantAsk
 from edgebench.controller.view import View
-from edgebench.errors import ModelError, RowFailure
+from edgebench.errors import ModelError, RowFailure, UsageError
 from edgebench.records import PrecisionParts, Session
+
+if TYPE_CHECKING:
+    from edgebench.artifacts.onnx_model import ModelInfo
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,6 @@ def examine(path: Path, ask: VariantAsk, batch: int | None = None) -> tuple[Arti
     from edgebench.artifacts.counting import count
     from edgebench.artifacts.liveness import estimated_peak_bytes
     from edgebench.artifacts.onnx_model import read_onnx
-    from edgebench.artifacts.shapes import resolve_shapes
 
     artifact = load_artifact(path)
     backend = get_backend(ask.backend)
@@ -68,10 +72,13 @@ def examine(path: Path, ask: VariantAsk, batch: int | None = None) -> tuple[Arti
         raise ModelError(f"{path}: {ask.backend} does not run {artifact.format} files", hint=f"it runs {known}")
     info = read_onnx(path)
     given = {name: tuple(dims) for name, dims in ask.shapes.items()}
-    if ask.input:
-        shapes: dict[str, tuple[int, ...]] = {}
-    else:
-        shapes = resolve_shapes(info, given, batch)
+    states = ask.states or {pair.output: pair.input for pair in info.state_pairs}
+    ask = msgspec.structs.replace(ask, states=states)
+    seen = input_shapes(path, ask)
+    resolved = resolve_shapes(info, given | (seen[0] if seen else {}), batch)
+    _refuse_other_batch(ask, seen, resolved)
+    # files of several shapes: no count holds for all of them
+    shapes = resolved if all(one == seen[0] for one in seen) else {}
     counts = count(path, shapes) if shapes else None
     facts = ModelFacts(
         sha256=artifact.sha256,
@@ -92,9 +99,27 @@ def examine(path: Path, ask: VariantAsk, batch: int | None = None) -> tuple[Arti
         ),
         uncounted=list(counts.uncounted) if counts else [],
     )
-    states = ask.states or {pair.output: pair.input for pair in info.state_pairs}
-    resolved = {name: list(dims) for name, dims in shapes.items()}
-    return artifact, facts, msgspec.structs.replace(ask, shapes=resolved, states=states)
+    kept = {name: list(dims) for name, dims in resolved.items() if shapes or name in states.values()}
+    return artifact, facts, msgspec.structs.replace(ask, shapes=kept, batch=batch or _batch_of(info, resolved))
+
+
+def _batch_of(info: ModelInfo, shapes: Mapping[str, tuple[int, ...]]) -> int:
+    """The batch that given shapes or input files imply: the size of an axis that is called one; else 1."""
+    for spec in info.inputs:
+        first = spec.dims[0] if spec.dims else 1
+        if not isinstance(first, int) and (first or "").lower() in BATCH_NAMES:
+            return shapes[spec.name][0]
+    return 1
+
+
+def _refuse_other_batch(
+    ask: VariantAsk, seen: Sequence[Mapping[str, tuple[int, ...]]], resolved: Mapping[str, tuple[int, ...]]
+) -> None:
+    """A file's arrays are taken as they are: `--batch` cannot change their first axis."""
+    for name, shape in seen[0].items() if seen else ():
+        if resolved[name][0] != shape[0]:
+            text = f"{ask.input}: {name} has a batch of {shape[0]}, not the {resolved[name][0]} asked for"
+            raise UsageError(text, hint=f"leave out --batch, or give files with {resolved[name][0]} items each")
 
 
 def prepare_row(device: DeviceSession, session: Session, request: RowRequest, view: View) -> PreparedRow:
@@ -102,11 +127,15 @@ def prepare_row(device: DeviceSession, session: Session, request: RowRequest, vi
     runtime = device_runtime(device.facts, request.ask.backend, device.entry.name)
     view.phase(device.entry.name, "preflight", request.label)
     backend = get_backend(request.ask.backend)
-    told = backend.preflight(stamp_of(request.model_path), runtime, request.ask.options)
+    told = backend.preflight(stamp_of(request.model_path), runtime, request.ask.options, request.ask.precision)
+    _check_power(device, request.settings)
     settings, extensions = extend_for_power(request.settings, _power_rate(device, request.settings))
     for line in extensions:
         view.tell(f"{device.entry.name}: {line}")
-    inputs = gather_inputs(request.model_path, request.ask)
+    try:
+        inputs = gather_inputs(request.model_path, request.ask)
+    except UsageError as error:  # they were there when the command began
+        raise RowFailure("bad-input", error.message, hint=error.hint) from error
     context = RunContext(
         run_id=new_id(),
         session=session,
@@ -136,10 +165,22 @@ def prepare_row(device: DeviceSession, session: Session, request: RowRequest, vi
 
 def stamp_of(path: Path) -> Stamp:
     """What the file says a runtime needs. Raises `ModelError`."""
-    from edgebench.artifacts.onnx_model import read_onnx
+    from edgebench.artifacts.onnx_model import describe
+    from edgebench.artifacts.proto import read_model
+    from edgebench.artifacts.restamp import minimum_ir
 
-    info = read_onnx(path)
-    return Stamp(path.name, info.ir_version, info.opsets, info.unused_opsets, info.custom_domains)
+    model = read_model(path)
+    info = describe(model)
+    own = dict.fromkeys((info.precision.compute, info.precision.weights))
+    return Stamp(
+        path,
+        info.ir_version,
+        info.opsets,
+        info.unused_opsets,
+        info.custom_domains,
+        lowest_ir=minimum_ir(model)[0],
+        precisions=tuple(name for name in own if name != "none"),
+    )
 
 
 def device_runtime(facts: dict[str, Any], backend: str, device: str) -> DeviceRuntime:
@@ -154,6 +195,17 @@ def device_runtime(facts: dict[str, Any], backend: str, device: str) -> DeviceRu
             hint=f"`edgebench devices setup {device}` installs it; `edgebench devices check {device}` says more",
         )
     return DeviceRuntime(found.version, found.path, python)
+
+
+def _check_power(device: DeviceSession, settings: Settings) -> None:
+    """A power source that was named must be there: minutes of measuring without it would be in vain."""
+    if settings.power in ("auto", "off"):
+        return
+    sources = [s for s in device.sources(settings.power) if str(s.get("name", "")).startswith("power")]
+    if not any(source.get("state") == "ok" for source in sources):
+        why = next((str(source["why"]) for source in sources if source.get("why")), "there is no such source")
+        hint = "`--power auto` takes what is there, `--power off` none"
+        raise RowFailure("bad-input", f"{device.entry.name}: --power {settings.power}: {why}", hint=hint)
 
 
 def _power_rate(device: DeviceSession, settings: Settings) -> float | None:
