@@ -415,3 +415,18 @@ def test_every_command_has_help_with_an_example(bench):
         done = bench.run("devices", verb, "--help")
         assert done.returncode == 0
         assert f"edgebench devices {verb}" in done.stdout
+
+
+def test_show_has_the_facts_of_the_last_session(bench):
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "store"))
+    from store_builders import make_run, make_session
+
+    from edgebench.store import open_store
+
+    with open_store(bench.env["EDGEBENCH_STORE"]) as store:
+        store.add_session(make_session())
+        store.add_run(make_run())
+    bench.add_device("pi", profile="raspberry-pi-5")
+    shown = json.loads(bench.run("devices", "show", "pi", "--json", "-").stdout)
+    assert shown["facts"] == {"kernel": "6.6"}
+    assert shown["facts_from"].startswith("session session-")

@@ -52,6 +52,16 @@ def python(tmp_path):
     return bare_python(tmp_path)
 
 
+class Transfers(SilentView):
+    """Remembers which files travelled."""
+
+    def __init__(self) -> None:
+        self.files: list[str] = []
+
+    def transfer(self, device: str, what: str, done: int, total: int) -> None:
+        self.files.append(what)
+
+
 @pytest.fixture
 def open_board(server, python, tmp_path):
     """Opens the server as a new board whose home is a folder of the test's."""
@@ -62,7 +72,7 @@ def open_board(server, python, tmp_path):
             return SshTransport(server.place("board", port=port), server.settings(stall_s=stall_s))
 
         entry = DeviceEntry("board", host="127.0.0.1", python=python, home=str(home))
-        with DeviceSession(entry, SilentView(), connect) as session:
+        with DeviceSession(entry, Transfers(), connect) as session:
             yield session
 
     return opened
@@ -131,6 +141,7 @@ def test_no_installing_while_a_job_holds_the_device(open_board, wheels, tmp_path
         with pytest.raises(DeviceLocked, match="ann@lab"):
             bring(session, into)
         assert left_in(home) == []
+        assert session.view.files == []  # not a byte: the link is the job's too
 
 
 def test_a_link_that_breaks_leaves_nothing_to_be_found_and_the_next_try_succeeds(open_board, server, wheels, tmp_path):
