@@ -1,0 +1,42 @@
+"""All benchmarks, one after the other: our figures against a peer or a bare loop in the same run.
+
+python benchmarks/run_all.py [--json] [--full]
+"""
+
+from __future__ import annotations
+
+import sys
+
+import help_time
+import loop_cost
+import loop_ratio
+import ssh_copy
+import startup
+import store_figures
+import telemetry
+from figures import Figure, Measure, parser, progress, show
+
+BENCHMARKS: dict[str, Measure] = {
+    "latency against a bare loop": loop_ratio.measure,
+    "the loop's own cost": loop_cost.measure,
+    "telemetry": telemetry.measure,
+    "SSH copies": ssh_copy.measure,
+    "start-up": startup.measure,
+    "help": help_time.measure,
+    "store": store_figures.measure,
+}
+
+
+def main() -> int:
+    """Run them and print the table; exit status 1 if a target is missed."""
+    options = parser(__doc__).parse_args()
+    figures: list[Figure] = []
+    for name, measure in BENCHMARKS.items():
+        progress(f"{name} ...")
+        figures += measure(options)
+    show(figures, as_json=options.json)
+    return int(any(figure.met is False for figure in figures))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
