@@ -77,13 +77,17 @@ def _force_hint(device: DeviceSession) -> str:
 
 @dataclass
 class RowInHand:
-    """A row being measured. `measure` returns its run, stored; on an interrupt or a lost device it is stored, too."""
+    """A row being measured. `measure` returns its run, stored; on an interrupt or a lost device it is stored, too.
+
+    `has_job`: whether the device may have its job; before that there is nothing there to end.
+    """
 
     store: Store
     view: View
     device: DeviceSession
     row: PreparedRow
     silence_s: float
+    has_job: bool = False
 
     @property
     def id(self) -> str:
@@ -123,6 +127,7 @@ class RowInHand:
     def _push(self, nonce: str) -> None:
         device, context = self.device, self.row.context
         variant = push_model(device, self.row, self.view)
+        self.has_job = True
         job = build_job(
             context,
             nonce=nonce,
@@ -170,10 +175,11 @@ class RowInHand:
         """Ctrl-C: end the job on the device (which restores it), keep what was measured."""
         self.view.phase(self.device.entry.name, "restore", "interrupted")
         try:
-            began = self._stop()
+            began = self.has_job and self._stop()
             run = self._collect() if began else self._tell("interrupted", "interrupted before it was started")
             self.view.row(run)
-            self._discard()
+            if self.has_job:
+                self._discard()
         except (DeviceError, KeyboardInterrupt) as error:
             why = error.message if isinstance(error, DeviceError) else "interrupted twice"
             self.view.tell(f"{why}; the device restores itself, the next session collects the rest")
