@@ -1,4 +1,4 @@
-"""The page of one stored run, as `history RUN` prints it."""
+"""Pages of pairs and sections; the page of one stored run, as `history RUN` prints it."""
 
 from __future__ import annotations
 
@@ -27,21 +27,16 @@ if TYPE_CHECKING:
 
 def print_run(run: Run, series: Sequence[Run]) -> None:
     """Print all about a run; `series` are the runs of its series up to it, oldest first."""
-    from rich.table import Table
-
     console = out()
-    head = Table.grid(padding=(0, 2))
-    for name, text in head_lines(run):
-        head.add_row(f"[bold]{name}[/]", _escaped(text))
-    console.print(head)
-    _section(console, "trust", grade_lines(run))
+    print_pairs(console, head_lines(run))
+    print_section(console, "trust", grade_lines(run))
     if any(metric.value is not None for metric in run.metrics.values()):
         console.print()
         console.print(metrics_table(run))
-    _section(console, "not there", absent_lines(run))
-    _section(console, "details", [*detail_lines(run), *_course(series)])
-    _section(console, "environment", environment_lines(run))
-    _section(console, "warnings", warning_lines(run))
+    print_section(console, "not there", absent_lines(run))
+    print_section(console, "details", [*detail_lines(run), *_course(series)])
+    print_section(console, "environment", environment_lines(run))
+    print_section(console, "warnings", warning_lines(run))
 
 
 def _course(series: Sequence[Run]) -> list[str]:
@@ -51,7 +46,19 @@ def _course(series: Sequence[Run]) -> list[str]:
     return [f"series: {len(medians)} runs, p50 {sparkline(medians)}, last step {step_text(medians)}"]
 
 
-def _section(console: Console, title: str, lines: Sequence[str]) -> None:
+def print_pairs(console: Console, pairs: Sequence[tuple[str, str]]) -> None:
+    """Print names and texts in two columns."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    grid = Table.grid(padding=(0, 2))
+    for name, text in pairs:
+        grid.add_row(f"[bold]{name}[/]", escape(text))
+    console.print(grid)
+
+
+def print_section(console: Console, title: str, lines: Sequence[str]) -> None:
+    """Print a title and indented lines; nothing for no lines."""
     if not lines:
         return
     from rich.padding import Padding
@@ -64,9 +71,3 @@ def _section(console: Console, title: str, lines: Sequence[str]) -> None:
             console.print(Padding(Text(line), (0, 0, 0, 4)))
         else:
             console.print(f"    {line}", markup=False)
-
-
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
