@@ -89,7 +89,7 @@ class Job(object):
 
     def quiet_s(self):
         """Seconds since the job's record last grew (since it was pushed, for one never begun); None if it is gone."""
-        for name in ("events.jsonl", "job.json"):
+        for name in ("events.jsonl", "job.json", ""):
             try:
                 return max(0.0, round(time.time() - os.path.getmtime(self.path(name)), 3))
             except OSError:

@@ -145,6 +145,9 @@ def _is_anothers(event: Mapping[str, Any], context: RunContext) -> bool:
 
 def _collect_leftover(device: DeviceSession, event: dict[str, Any], store: Store, view: View) -> Run | None:
     job = str(event["job"])
+    if event.get("host") is None and event.get("state") == "new":
+        _throw_away(device, event)
+        return None
     try:
         context = context_from_builtins(event["host"])
     except (KeyError, msgspec.ValidationError) as error:
@@ -168,6 +171,13 @@ def _collect_leftover(device: DeviceSession, event: dict[str, Any], store: Store
         return None
     view.tell(f"{device.entry.name}: collected {context.label}, measured in session {context.session.id[:8]}")
     return run
+
+
+def _throw_away(device: DeviceSession, event: Mapping[str, Any]) -> None:
+    """A folder whose job.json never arrived, unless it may still be on its way."""
+    quiet = event.get("quiet_s")
+    if isinstance(quiet, int | float) and quiet > START_ALLOWANCE_S:
+        device.client.call("discard", device.client.job_folder(str(event["job"])))
 
 
 def _assembled(device: DeviceSession, context: RunContext, *, began: bool) -> tuple[Run, Samples]:

@@ -175,7 +175,7 @@ class RowInHand:
         """Ctrl-C: end the job on the device (which restores it), keep what was measured."""
         self.view.phase(self.device.entry.name, "restore", "interrupted")
         try:
-            began = self.has_job and self._stop()
+            began = self.has_job and self._linked_once(self._stop)
             run = self._collect() if began else self._tell("interrupted", "interrupted before it was started")
             self.view.row(run)
             if self.has_job:
@@ -184,6 +184,15 @@ class RowInHand:
             why = error.message if isinstance(error, DeviceError) else "interrupted twice"
             self.view.tell(f"{why}; the device restores itself, the next session collects the rest")
             self._tell("interrupted", "interrupted; what the device measured was not collected")
+
+    def _linked_once(self, action: Callable[[], T]) -> T:
+        """Do `action`, once more over a new link where there is none any more: whoever interrupts waits for no more."""
+        try:
+            return action()
+        except DeviceLost:
+            self.device.close()
+            self.device.connect(0)
+            return action()
 
     def _stop(self) -> bool:
         """End the job if it runs; return whether it has begun at all."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Self
 
-from edgebench.errors import DeviceLost
+from edgebench.errors import DeviceError, DeviceLost
 from edgebench.transports.base import CommandTimeout, Completed
 from edgebench.transports.lines import LineBuffer, Tail
 from edgebench.transports.ssh_channel import RemoteCommand
@@ -31,7 +32,8 @@ def run(link: Link, argv: Sequence[str], *, stdin: bytes, timeout_s: float, env:
             command.kill()
             raise CommandTimeout(link.name, f"`{argv[0]}` did not end within {timeout_s:g} s") from None
         except KeyboardInterrupt:
-            command.kill()
+            with suppress(DeviceError):  # who interrupts must be heard, whatever the link says
+                command.kill()
             raise
     return Completed(status, b"".join(stdout), b"".join(stderr))
 

@@ -92,7 +92,7 @@ class Sftp:
     def _send(self, source: Path, part: str, size: int, mode: int, progress: Progress | None) -> tuple[int, str]:
         """Write the file's bytes to `part`; how many, and their SHA-256."""
         digest, done = hashlib.sha256(), 0
-        with source.open("rb") as reader, self._sftp().open(os.fsencode(part), "wx") as writer:
+        with source.open("rb") as reader, self._writing(part) as writer:
             writer.chmod(mode)
             writer.set_pipelined(True)
             while chunk := reader.read(CHUNK_BYTES):
@@ -105,6 +105,21 @@ class Sftp:
             if (kept := writer.stat().st_size) != done:
                 raise OSError(f"kept {kept} of {done} bytes")
         return done, digest.hexdigest()
+
+    @contextmanager
+    def _writing(self, part: str) -> Iterator[paramiko.SFTPFile]:
+        """A new file on the device, closed at the end."""
+        writer = self._sftp().open(os.fsencode(part), "wx")
+        try:
+            yield writer
+        except KeyboardInterrupt:
+            # it may have struck in the middle of a packet: nothing more can be said over this link, nor waited for
+            self._link.abort()
+            raise
+        except BaseException:
+            writer.close()
+            raise
+        writer.close()
 
     def _receive(self, source: str, part: Path, size: int, progress: Progress | None) -> tuple[int, str]:
         """Read the device's file into `part`; bytes and their SHA-256."""
