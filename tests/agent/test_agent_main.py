@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import unittest
@@ -50,6 +51,19 @@ class Verbs(bench.HomeCase):
         self.assertEqual(kinds(self.verb("discard", job.folder)[1]), ["discarded", "end"])
         self.assertFalse(os.path.exists(job.folder))
         self.assertEqual(self.verb("discard", job.folder)[0], 0)
+
+    def test_a_file_that_vanishes_meanwhile_does_not_stop_a_discard(self):
+        job = self.job("ok")
+        calls = []
+
+        def racing(folder):
+            calls.append(folder)
+            if len(calls) == 1:
+                raise FileNotFoundError("pad")
+            shutil.rmtree(folder)
+
+        job.discard({"state": "free"}, remove=racing)
+        self.assertEqual((len(calls), os.path.exists(job.folder)), (2, False))
 
     def status(self, kind):
         return bench.of(self.verb("status", "--home", self.home)[1], kind)
