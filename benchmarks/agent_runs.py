@@ -52,7 +52,7 @@ class AgentRuns:
         steps = job.of_pass("invocation")
         if not (steps and steps[0].ok and job.end and job.end["code"] is None and not job.damaged):
             raise RuntimeError(f"the invocation failed: {job.errors or job.end} {steps and steps[0].error}")
-        shutil.rmtree(folder)
+        self._client.call("discard", str(folder))
         return steps[0], job
 
 

@@ -11,13 +11,17 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 from edgebench.stats.rounds import Ratio
+
+Verdict = Literal["met", "MISSED", "open"]
+"""`open`: the interval lies on both sides of the target; this run shows neither."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure: `lo`, `hi` its 95 % interval where it has one, `met` None where it has no target."""
+    """One figure: `lo`, `hi` its 95 % interval where it has one, `verdict` None where it has no target."""
 
     name: str
     value: float
@@ -26,16 +30,28 @@ class Figure:
     hi: float | None = None
     rounds: int | None = None
     target: str = ""
-    met: bool | None = None
+    verdict: Verdict | None = None
     note: str = ""
 
 
 Measure = Callable[[argparse.Namespace], list[Figure]]
 
 
-def of_ratio(name: str, ratio: Ratio, *, target: str = "", met: bool | None = None, note: str = "") -> Figure:
+def reached(value: float, *, at_most: float) -> Verdict:
+    """The verdict on a figure without an interval."""
+    return "met" if value <= at_most else "MISSED"
+
+
+def at_least(ratio: Ratio, bound: float) -> Verdict:
+    """Whether a ratio is `bound` or more, as its interval shows it."""
+    if ratio.lo is None or ratio.hi is None:
+        return "open"
+    return "met" if ratio.lo >= bound else "MISSED" if ratio.hi < bound else "open"
+
+
+def of_ratio(name: str, ratio: Ratio, *, target: str = "", verdict: Verdict | None = None, note: str = "") -> Figure:
     """A ratio of rounds as a figure."""
-    return Figure(name, ratio.value, "x", ratio.lo, ratio.hi, ratio.rounds, target, met, note)
+    return Figure(name, ratio.value, "x", ratio.lo, ratio.hi, ratio.rounds, target, verdict, note)
 
 
 def machine() -> dict[str, str | float]:
@@ -61,9 +77,7 @@ def _cpu_model() -> str:
 
 def verdict_text(figure: Figure) -> str:
     """The target and whether it was met; nothing for a figure that has none."""
-    if figure.met is None:
-        return figure.target
-    return f"{'met' if figure.met else 'MISSED'} ({figure.target})"
+    return f"{figure.verdict} ({figure.target})" if figure.verdict else figure.target
 
 
 def value_text(figure: Figure) -> str:
@@ -110,7 +124,7 @@ def alone(measure: Measure, description: str | None) -> int:
     options = parser(description).parse_args()
     figures = measure(options)
     show(figures, as_json=options.json)
-    return int(any(figure.met is False for figure in figures))
+    return int(any(figure.verdict == "MISSED" for figure in figures))
 
 
 def progress(text: str) -> None:

@@ -35,7 +35,7 @@ def main() -> int:
         progress(f"{name} ...")
         figures += measure(options)
     show(figures, as_json=options.json)
-    return int(any(figure.met is False for figure in figures))
+    return int(any(figure.verdict == "MISSED" for figure in figures))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from figures import Figure, alone, of_ratio, progress
+from figures import Figure, alone, at_least, of_ratio, progress, reached
 from ratios import Rounds, Side, alternate, spread
 from sshd import BINARY, Sshd
 
@@ -58,7 +58,7 @@ def _measure(folder: Path, server: Sshd) -> list[Figure]:
     return [
         _speed("SSH push of 100 MB: speed against scp", pushes, opening),
         _speed("SSH pull of 100 MB: speed against scp", pulls, opening),
-        Figure("second push of the same file", sent, "bytes", target="0 bytes", met=again.skipped and sent == 0),
+        Figure("second push of the same file", sent, "bytes", target="0 bytes", verdict=reached(sent, at_most=0)),
     ]
 
 
@@ -126,7 +126,7 @@ def _speed(name: str, rounds: Rounds, opening: float) -> Figure:
     ours = statistics.median(rounds.second["copy_s"])
     ratio = rounds.ratio("s")
     note = f"the copy alone {SIZE / 1e6 / ours:.0f} MB/s, scp's {SIZE / 1e6 / scp:.0f} MB/s: {scp / ours:.2f}x"
-    return of_ratio(name, ratio, target=">= 1.0x", met=ratio.value >= 1.0, note=note)
+    return of_ratio(name, ratio, target=">= 1.0x", verdict=at_least(ratio, 1.0), note=note)
 
 
 def _seconds(action: Callable[[], None]) -> dict[str, float]:

@@ -11,7 +11,7 @@ import sys
 from tempfile import TemporaryDirectory
 
 import store
-from figures import Figure, alone
+from figures import Figure, alone, reached
 
 from edgebench.store import open_store
 
@@ -30,7 +30,8 @@ def measure(options: argparse.Namespace) -> list[Figure]:
 def _figure(name: str, values: list[float], target_ms: float, runs: int) -> Figure:
     median = statistics.median(values)
     title = f"store of {runs} runs: {name}"
-    return Figure(title, median, "ms", rounds=len(values), target=f"<= {target_ms:g} ms", met=median <= target_ms)
+    verdict = reached(median, at_most=target_ms)
+    return Figure(title, median, "ms", rounds=len(values), target=f"<= {target_ms:g} ms", verdict=verdict)
 
 
 if __name__ == "__main__":
