@@ -42,10 +42,11 @@ def verb_facts(options, say):
 
 
 def verb_sensors(options, say):
-    """`sensors --root R --power NAME`: every telemetry source, there or not, as `source` events."""
+    """`sensors --root R --power NAME [--probes JSON]`: every telemetry source, there or not, as `source` events."""
     from .probes import registry
 
-    for probe in registry.find_power(options.root, options.power, {}) + registry.find_slow(options.root, {}):
+    probes = options.probes or {}
+    for probe in registry.find_power(options.root, options.power, probes) + registry.find_slow(options.root, probes):
         say.emit("source", **probe.source)
 
 
@@ -208,7 +209,8 @@ def parse(arguments):
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--from", dest="offset", type=int, default=0)
     parser.add_argument("--force", action="store_true")
-    parser.add_argument("--command", type=_words, help="JSON list: what to start in place of this agent (tests)")
+    parser.add_argument("--probes", type=_decoded, help="JSON object: the profile's rails, zones, cooling devices")
+    parser.add_argument("--command", type=_decoded, help="JSON list: what to start in place of this agent (tests)")
     options = parser.parse_args(arguments)
     if options.path is None and options.verb in PATH_VERBS + INTERNAL_VERBS:
         parser.error("%s needs a path" % options.verb)
@@ -217,7 +219,7 @@ def parse(arguments):
     return options
 
 
-def _words(text):
+def _decoded(text):
     import json
 
     return json.loads(text)

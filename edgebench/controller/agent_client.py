@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -120,9 +120,10 @@ class AgentClient:
                 return dict(event["facts"])
         raise DeviceLost(self.device, "the agent gave no facts")
 
-    def sources(self, power: str = "auto") -> list[dict[str, Any]]:
-        """Telemetry sources that are there, as `source` events."""
-        events = self.call("sensors", "--root", self.root, "--power", power)
+    def sources(self, power: str = "auto", probes: Mapping[str, Sequence[str]] | None = None) -> list[dict[str, Any]]:
+        """Telemetry sources that are there, as `source` events; `probes` are the profile's options."""
+        options = json.dumps({name: list(values) for name, values in (probes or {}).items()})
+        events = self.call("sensors", "--root", self.root, "--power", power, "--probes", options)
         return [event for event in events if event["ev"] == "source"]
 
     def status(self) -> list[dict[str, Any]]:

@@ -13,12 +13,10 @@ from typing import Any
 
 from edgebench.artifacts.artifact import load_artifact
 from edgebench.controller.rows import PreparedRow
+from edgebench.controller.runtimes import runtime_environment
 from edgebench.controller.session import DeviceSession
 from edgebench.controller.view import View
 from edgebench.errors import DeviceUnfit, RowFailure, UsageError
-
-RUNTIME_ENV = {"onnxruntime": {"OPENBLAS_CORETYPE": "ARMV8"}}
-"""numpy 1.19.5's OpenBLAS dies with `Illegal instruction` on a Jetson Nano's Cortex-A57 unless told its core."""
 
 
 def push_model(device: DeviceSession, row: PreparedRow, view: View) -> dict[str, Any]:
@@ -57,7 +55,7 @@ def push_model(device: DeviceSession, row: PreparedRow, view: View) -> dict[str,
         "states": ask.states,
         "options": options,
         "runtime_path": row.runtime.path,
-        "env": _environment(device, ask.backend),
+        "env": runtime_environment(device.facts),
     }
 
 
@@ -108,9 +106,3 @@ def _push(device: DeviceSession, source: Path, target: str, view: View) -> None:
         view.transfer(name, source.name, done, total)
 
     device.transport.push(source, f"{device.client.home}/{target}", progress=progress)
-
-
-def _environment(device: DeviceSession, backend: str) -> dict[str, str]:
-    is_arm = str(device.facts.get("machine", "")).startswith("aarch64")
-    old = tuple(device.client.python_version) < (3, 8)
-    return dict(RUNTIME_ENV.get(backend, {})) if is_arm and old else {}

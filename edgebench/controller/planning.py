@@ -128,7 +128,7 @@ def reduced_text(reduced: Mapping[str, Any]) -> str:
     """
     units = {"invocations": "invocations", "min_time_s": "s each", "min_iterations": "iterations"}
     parts = [
-        f"{reduced[key][0]:g} of {reduced[key][1]:g} {unit}"
+        f"{reduced[key][0]:.3g} of {reduced[key][1]:g} {unit}"
         for key, unit in units.items()
         if isinstance(reduced.get(key), list | tuple) and len(reduced[key]) == 2
     ]

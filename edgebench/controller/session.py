@@ -119,7 +119,7 @@ class DeviceSession(AbstractContextManager["DeviceSession"]):
     def sources(self, power: str) -> list[dict[str, Any]]:
         """Telemetry sources of the device with that choice of power source, asked for once."""
         if power not in self._sources:
-            self._sources[power] = self.client.sources(power)
+            self._sources[power] = self.client.sources(power, self.probe_options)
         return self._sources[power]
 
     @property

@@ -59,7 +59,7 @@ def _how_measured(
     elif planned < DEFAULT_INVOCATIONS:
         found["quick"] = f"{planned} invocations"
     good = sum(one.outcome.status == "ok" for one in invocations)
-    if 0 < good < planned:
+    if good and any(one.outcome.status == "failed" for one in invocations):
         found["invocations-failed"] = f"{good} of {planned} invocations finished"
     if steady.class_ == "never-steady":
         found["never-steady"] = "never steady: " + ", ".join(f"{n} {kind}" for kind, n in steady.counts.items())
