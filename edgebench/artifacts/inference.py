@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebench.artifacts.folding import fold
-from edgebench.artifacts.proto import dtype_name, element_count, read_model
+from edgebench.artifacts.proto import captured, dtype_name, element_count, read_model
 from edgebench.artifacts.sniff import Format, sniff
 from edgebench.errors import ModelError, UnknownName
 
@@ -155,9 +155,11 @@ def _collect(model: ModelProto, graph: GraphProto) -> ShapedGraph:
 
 def _constants(graph: GraphProto) -> frozenset[str]:
     """Stored tensors, results of Constant, Shape and Size, and what nodes compute from such values alone."""
-    found = {tensor.name for tensor in graph.initializer} | {tensor.values.name for tensor in graph.sparse_initializer}
+    found: set[str] = {tensor.name for tensor in graph.initializer} | {
+        tensor.values.name for tensor in graph.sparse_initializer
+    }
     for node in graph.node:
-        inputs = [name for name in node.input if name]
-        if node.op_type in ("Constant", "Shape", "Size") or (inputs and all(name in found for name in inputs)):
+        read = {name for name in node.input if name} | captured(node)
+        if node.op_type in ("Constant", "Shape", "Size") or (read and read <= found):
             found.update(name for name in node.output if name)
     return frozenset(found)

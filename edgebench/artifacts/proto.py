@@ -186,6 +186,17 @@ def _nested(node: NodeProto) -> Iterator[GraphProto]:
         yield from attribute.graphs
 
 
+def captured(node: NodeProto) -> set[str]:
+    """The values of the graph around it that a node's nested graphs (branches of If, bodies of Loop) read."""
+    outer: set[str] = set()
+    for graph in _nested(node):
+        made = {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer}
+        made |= {name for inner in graph.node for name in inner.output}
+        read = {name for inner in graph.node for name in (*inner.input, *captured(inner)) if name}
+        outer |= (read | {value.name for value in graph.output}) - made
+    return outer
+
+
 def _deep(level: Iterable[NodeProto]) -> Iterator[NodeProto]:
     for node in level:
         yield node

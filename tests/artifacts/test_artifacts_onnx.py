@@ -14,6 +14,7 @@ from onnx import TensorProto, helper
 from onnxruntime import quantization
 
 from edgebench.artifacts import StatePair, TensorSpec, count, estimate_peak, minimum_ir, read_onnx, restamp
+from edgebench.artifacts.inference import infer
 from edgebench.artifacts.onnx_model import describe
 from edgebench.artifacts.proto import parse_model
 from edgebench.artifacts.state_pairs import state_pairs
@@ -98,6 +99,21 @@ def test_nested_graphs_are_seen():
     assert info.ops == {"If": 1, "Neg": 1, "com.inner::Magic": 1}
     assert count(net).uncounted == ("y (If)",)
     assert estimate_peak(net).unknown == ("y (If)",)
+
+
+def test_a_branch_that_reads_the_input_is_no_constant():
+    """PyTorch asks a value's shape and then runs the network in the branches (silero VAD does)."""
+    then = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["t"])], "t", [], [nets.value("t", [1, 4])])
+    other = helper.make_graph([helper.make_node("Identity", ["x"], ["e"])], "e", [], [nets.value("e", [1, 4])])
+    nodes = [
+        helper.make_node("Shape", ["x"], ["s"]),
+        helper.make_node("Equal", ["s", "s"], ["same"]),
+        helper.make_node("If", ["same"], ["y"], then_branch=then, else_branch=other),
+    ]
+    net = nets.model(nodes, [nets.value("x", [1, 4])], [nets.value("y", [1, 4])], [nets.weight("w", 4, 4)])
+    assert count(net).uncounted == ("y (If)",)
+    assert "y" not in infer(net, {}).constants
+    assert "same" in infer(net, {}).constants
 
 
 def test_local_functions_are_counted_through():
