@@ -64,10 +64,11 @@ class Backend(Protocol):
         """
         ...
 
-    def reference(self, model: Path, inputs: Arrays, work: Path) -> Arrays:
+    def reference(self, model: Path, inputs: Arrays, work: Path, options: Mapping[str, str]) -> Arrays:
         """Outputs of `model` for `inputs` on the host's CPU, by name, from a process of its own.
 
-        `work` is a folder for its files. Raises `RowFailure` when the host cannot run it.
+        `work` is a folder for its files; of the variant's `options` it takes those that the outputs depend on, with
+        paths of this host. Raises `RowFailure` when the host cannot run it.
         """
         ...
 

@@ -53,16 +53,20 @@ class OnnxRuntimeBackend:
             ]
         return []
 
-    def reference(self, model: Path, inputs: Arrays, work: Path) -> Arrays:
-        """Run the model once on the host's CPU in a process of its own; see `Backend.reference`."""
+    def reference(self, model: Path, inputs: Arrays, work: Path, options: Mapping[str, str]) -> Arrays:
+        """Run the model once on the host's CPU in a process of its own; see `Backend.reference`.
+
+        Of `options` it takes `custom_op_library`.
+        """
         import numpy as np
 
         names = list(inputs)
         arrays: dict[str, Any] = {f"in{at}": inputs[name] for at, name in enumerate(names)}
         np.savez(work / "reference-in.npz", **arrays)
-        script = [sys.executable, "-m", "edgebench.backends.onnxruntime_reference", str(model), str(work), *names]
+        library = options.get("custom_op_library", "")
+        script = [sys.executable, "-m", "edgebench.backends.onnxruntime_reference", str(model), str(work), library]
         try:
-            done = subprocess.run(script, capture_output=True, timeout=REFERENCE_TIMEOUT_S, check=False)
+            done = subprocess.run([*script, *names], capture_output=True, timeout=REFERENCE_TIMEOUT_S, check=False)
         except subprocess.TimeoutExpired as error:
             raise RowFailure("timeout", f"the reference took over {REFERENCE_TIMEOUT_S:.0f} s on this host") from error
         if done.returncode != 0:

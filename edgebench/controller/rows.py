@@ -117,7 +117,7 @@ def _refuse_other_batch(
 ) -> None:
     """A file's arrays are taken as they are: `--batch` cannot change their first axis."""
     for name, shape in seen[0].items() if seen else ():
-        if resolved[name][0] != shape[0]:
+        if resolved[name][:1] != shape[:1]:  # a scalar has no first axis
             text = f"{ask.input}: {name} has a batch of {shape[0]}, not the {resolved[name][0]} asked for"
             raise UsageError(text, hint=f"leave out --batch, or give files with {resolved[name][0]} items each")
 

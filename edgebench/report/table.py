@@ -78,7 +78,8 @@ def _notes_of(run: Run) -> list[str]:
     if run.outcome.message and run.outcome.status != "ok":
         lines.append(f"{run.outcome.status}: {run.outcome.message}")
     if run.outcome.status not in ("ok", "unstable"):
-        return lines
+        foreseen = [warning for warning in run.warnings if warning.code == "preflight"]
+        return lines + [_with_hint(warning.text, warning.hint) for warning in foreseen]
     lines += [_with_hint(reason.text, reason.remedy) for reason in run.grade.reasons[1:]]
     lines += [_with_hint(warning.text, warning.hint) for warning in run.warnings]
     for name, shown in (("latency_p99", "p99"), ("power_mean", "W"), ("memory_peak", "peak MiB")):

@@ -34,7 +34,7 @@ def judge_fidelity(context: RunContext, job: CollectedJob) -> Fidelity:
         inputs, outputs = read_outputs(job.outputs, steps[-1].outputs)
         if not context.reference and load_artifact(reference).sha256 != context.facts.sha256:
             return Fidelity(state="unavailable", why=f"{reference.name} is no longer the file that was measured")
-        expected = get_backend(context.ask.backend).reference(reference, inputs, job.folder)
+        expected = get_backend(context.ask.backend).reference(reference, inputs, job.folder, context.ask.options)
     except (ModelError, RowFailure) as error:
         return Fidelity(state="unavailable", reference=reference.name, why=error.message)
     except (OSError, ValueError, KeyError) as error:
