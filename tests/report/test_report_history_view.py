@@ -75,7 +75,7 @@ def test_a_course_needs_three_runs_with_figures():
     assert series_table([runs[:2]]) is None
     assert series_table([[*runs[:2], failed_run()]]) is None
     row = rendered(series_table([runs]), 80).splitlines()[1].split()
-    assert row == ["esrgan", "plain", "on", "nano", "3", "▁▅█", "12", "+9.1", "%"]
+    assert row == ["esrgan", "plain", "on", "nano", "3", "▁▄█", "12", "+9.1", "%"]
 
 
 def test_metrics_show_what_they_rest_on_and_absences_their_reason():
