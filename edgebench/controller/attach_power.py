@@ -11,9 +11,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
-from edgebench.controller.assembly.power import PowerSource, power_metrics
+from edgebench.controller.assembly.power import PowerSource, idle_bounds, power_metrics
 from edgebench.controller.events import Ints, JobEvents, StepEvents
 from edgebench.controller.meter import Meter, follow_meter, read_meter
 from edgebench.controller.spec import ModelFacts, RunContext, Settings, VariantAsk
@@ -107,14 +106,6 @@ def stored_job(store: Store, run: Run) -> JobEvents:
     return job
 
 
-def idle_samples(step: StepEvents) -> Ints | None:
-    """What `IDLE` keeps of a soak step: int64 of shape (4,), None unless it idled on both sides."""
-    before, after = step.window("idle-before"), step.window("idle-after")
-    if not before or not after or before[1] <= before[0] or after[1] <= after[0]:
-        return None
-    return np.asarray([*before, *after], np.int64)
-
-
 def _phases(idle: Ints) -> list[tuple[str, int]]:
     names = ("idle-before", "soak", "idle-after", "end")
     return [(name, int(t)) for name, t in zip(names, idle, strict=True)]
@@ -163,7 +154,7 @@ def _source(job: JobEvents, meter: Meter, clock: dict[str, int], scope: str) -> 
 
 def _quiet_ns(step: StepEvents, soak: tuple[int, int]) -> tuple[int, int]:
     """How long the device was idle before and after the soak; a guess where no idle was recorded."""
-    idle = idle_samples(step)
+    idle = idle_bounds(step)
     if idle is None:
         return round(UNQUIET_S * NS_PER_S), round(UNQUIET_S * NS_PER_S)
     return max(1, soak[0] - int(idle[0])), max(1, int(idle[3]) - soak[1])

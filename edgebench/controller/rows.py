@@ -13,6 +13,7 @@ from edgebench.artifacts.artifact import Artifact, load_artifact
 from edgebench.artifacts.shapes import BATCH_NAMES, resolve_shapes
 from edgebench.backends.base import DeviceRuntime, Stamp, get_backend
 from edgebench.controller.inputs import InputFiles, gather_inputs, input_shapes
+from edgebench.controller.meter import meter_rate_hz
 from edgebench.controller.owner import this_controller
 from edgebench.controller.planning import extend_for_power
 from edgebench.controller.runtimes import find_runtime, python_version
@@ -129,7 +130,7 @@ def prepare_row(device: DeviceSession, session: Session, request: RowRequest, vi
     backend = get_backend(request.ask.backend)
     told = backend.preflight(stamp_of(request.model_path), runtime, request.ask.options, request.ask.precision)
     _check_power(device, request.settings)
-    settings, extensions = extend_for_power(request.settings, _power_rate(device, request.settings))
+    settings, extensions = extend_for_power(request.settings, _power_rate(device, request))
     for line in extensions:
         view.tell(f"{device.entry.name}: {line}")
     try:
@@ -208,8 +209,15 @@ def _check_power(device: DeviceSession, settings: Settings) -> None:
         raise RowFailure("bad-input", f"{device.entry.name}: --power {settings.power}: {why}", hint=hint)
 
 
-def _power_rate(device: DeviceSession, settings: Settings) -> float | None:
+METER_HZ = 1.0
+"""Rate assumed of an external meter whose file does not show it yet."""
+
+
+def _power_rate(device: DeviceSession, request: RowRequest) -> float | None:
     """Samples a second of the power source, None where there is none."""
+    settings = request.settings
+    if request.power_csv:
+        return meter_rate_hz(Path(request.power_csv)) or METER_HZ
     if settings.power == "off":
         return None
     for source in device.sources(settings.power):

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from run_records import NS, REALTIME_NS, fill, make_run, soak_samples
 
-from edgebench.controller.attach_power import attach_power, external_power, idle_samples, stored_job
+from edgebench.controller.assembly.power import idle_bounds
+from edgebench.controller.attach_power import attach_power, external_power, stored_job
 from edgebench.controller.events import JobEvents, StepEvents
 from edgebench.controller.spec import ModelFacts, RunContext, Settings, VariantAsk
 from edgebench.errors import RowFailure, UnknownName, UsageError
@@ -150,5 +151,5 @@ def test_idle_kept_with_the_samples_comes_back_as_phases(store):
     samples = soak_samples()
     fill(store, make_run(), samples=samples)
     step = stored_job(store, store.run("last")).of_pass("soak")[0]
-    assert np.array_equal(idle_samples(step), samples[SampleKey(0, "idle", "soak")])
-    assert idle_samples(StepEvents(0, "soak")) is None
+    assert np.array_equal(idle_bounds(step), samples[SampleKey(0, "idle", "soak")])
+    assert idle_bounds(StepEvents(0, "soak")) is None

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from edgebench.controller.events import JobEvents, Series, StepEvents
+from edgebench.controller.events import Ints, JobEvents, Series, StepEvents
 from edgebench.controller.spec import RunContext
 from edgebench.records import Metric, Paced, PowerInfo
 from edgebench.stats.energy import Trace, WindowEnergy, measure_window
@@ -135,6 +135,14 @@ def _idle(step: StepEvents, source: PowerSource, name: str) -> WindowEnergy:
     if window is None or window[1] <= window[0]:
         return WindowEnergy(0.0, 0, why=f"no {name} window")
     return measure_window(source.trace, *window)
+
+
+def idle_bounds(step: StepEvents) -> Ints | None:
+    """Begin and end (ns) of the idle before and after a soak, shape (4,); None unless it idled on both sides."""
+    before, after = step.window("idle-before"), step.window("idle-after")
+    if not before or not after or before[1] <= before[0] or after[1] <= after[0]:
+        return None
+    return np.asarray([*before, *after], np.int64)
 
 
 def _watts(window: WindowEnergy) -> Metric:

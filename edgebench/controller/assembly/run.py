@@ -20,14 +20,26 @@ from edgebench.controller.assembly.latency import (
 from edgebench.controller.assembly.memory import memory_metrics
 from edgebench.controller.assembly.moments import find_moments
 from edgebench.controller.assembly.placement import judge_placement
-from edgebench.controller.assembly.power import power_metrics, power_source
+from edgebench.controller.assembly.power import idle_bounds, power_metrics, power_source
 from edgebench.controller.assembly.reasons import find_reasons
 from edgebench.controller.assembly.soak import paced_metrics, soak_metrics
 from edgebench.controller.assembly.static import static_metrics, variant_record
 from edgebench.controller.collect import CollectedJob
 from edgebench.controller.events import Ints, JobEvents
 from edgebench.controller.spec import RunContext
-from edgebench.records import Fidelity, Grade, Invocation, Metric, Outcome, Placement, Run, SteadySummary, Warn
+from edgebench.records import (
+    Fidelity,
+    Grade,
+    Invocation,
+    Metric,
+    Outcome,
+    Paced,
+    Placement,
+    PowerInfo,
+    Run,
+    SteadySummary,
+    Warn,
+)
 from edgebench.store.answers import SampleKey
 
 Samples = dict[SampleKey, Ints]
@@ -49,7 +61,7 @@ def assemble(context: RunContext, job: CollectedJob) -> tuple[Run, Samples]:
     metrics = latency_metrics(measured, timer)
     soak, soak_figures = soak_metrics(context, events)
     paced, paced_figures = paced_metrics(context, events)
-    power, power_figures = power_metrics(context, events, paced, power_source(events))
+    power, power_figures = _power(context, events, paced)
     memory, memory_figures = memory_metrics(context, events)
     placement = judge_placement(context, events)
     fidelity = judge_fidelity(context, job)
@@ -93,6 +105,15 @@ def assemble(context: RunContext, job: CollectedJob) -> tuple[Run, Samples]:
         warnings=_warnings(context, events, invocations, fidelity),
     )
     return run, _samples(events)
+
+
+def _power(context: RunContext, job: JobEvents, paced: Paced | None) -> tuple[PowerInfo, dict[str, Metric]]:
+    """From the user's meter where one was named, else from the device's own source."""
+    if context.power_csv:
+        from edgebench.controller.attach_power import external_power  # it builds on this package
+
+        return external_power(context, job, paced)
+    return power_metrics(context, job, paced, power_source(job))
 
 
 def judge_outcome(
@@ -203,4 +224,8 @@ def _samples(job: JobEvents) -> Samples:
         if step.duration_ns.size:
             samples[SampleKey(0, "latency", step.pass_)] = step.duration_ns
             samples[SampleKey(0, "start", step.pass_)] = step.start_ns
+    for step in job.of_pass("soak"):
+        idle = idle_bounds(step)
+        if idle is not None:
+            samples[SampleKey(0, "idle", "soak")] = idle
     return samples
