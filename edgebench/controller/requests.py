@@ -11,6 +11,7 @@ from pathlib import Path
 from edgebench.artifacts.artifact import load_artifact
 from edgebench.artifacts.onnx_model import read_onnx
 from edgebench.backends.base import backend_for, get_backend
+from edgebench.controller.meter import read_meter
 from edgebench.controller.rows import RowRequest, examine
 from edgebench.controller.spec import Settings, VariantAsk
 from edgebench.errors import ModelError, UnknownName, UsageError, nearest_hint
@@ -71,6 +72,8 @@ def _check(models: Sequence[Path], options: RunOptions) -> None:
     library = options.options.get("custom_op_library")
     if library and not Path(library).is_file():
         raise UsageError(f"custom_op_library: no such file: {library}", hint="give a path on this host")
+    if options.power_csv:
+        read_meter(Path(options.power_csv))
     if options.label and len(models) > 1:
         raise UsageError("--label names one row; several models were given", hint="use --tag, or one run a model")
 
