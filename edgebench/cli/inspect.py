@@ -65,5 +65,5 @@ def _show(console: Console, document: dict[str, Any], top: int, flops_as: str) -
             console.print(table)
     uncounted = (document["graph"] or {}).get("uncounted", [])
     print_section(console, "not counted", uncounted)
-    print_section(console, "cures", view.cure_lines(document))
+    print_section(console, "cures", view.cure_lines(document), copied=True)
     print_section(console, "notes", view.note_lines(document))

@@ -57,8 +57,8 @@ def print_pairs(console: Console, pairs: Sequence[tuple[str, str]]) -> None:
     console.print(grid)
 
 
-def print_section(console: Console, title: str, lines: Sequence[str]) -> None:
-    """Print a title and indented lines; nothing for no lines."""
+def print_section(console: Console, title: str, lines: Sequence[str], *, copied: bool = False) -> None:
+    """Print a title and indented lines; nothing for no lines. Lines to be `copied` are not broken."""
     if not lines:
         return
     from rich.padding import Padding
@@ -67,7 +67,7 @@ def print_section(console: Console, title: str, lines: Sequence[str]) -> None:
     console.print()
     console.print(title, style="bold")
     for line in lines:
-        if console.is_terminal:
+        if console.is_terminal and not copied:
             console.print(Padding(Text(line), (0, 0, 0, 4)))
         else:
-            console.print(f"    {line}", markup=False)
+            console.print(f"    {line}", markup=False, soft_wrap=True)

@@ -69,7 +69,7 @@ def _zeros(params: int | None, nonzero: int | None) -> list[Trap]:
 def _states(info: ModelInfo) -> list[Trap]:
     if not info.state_pairs:
         return []
-    pairs = ", ".join(f"{pair.output} -> {pair.input}" for pair in info.state_pairs)
+    pairs = ", ".join(f"{pair.output} for {pair.input}" for pair in info.state_pairs)
     text = f"outputs named like the next value of an input: {pairs}"
     return [Trap(code="state", text=text, hint="`run` feeds them back, so that the state moves as in real use")]
 

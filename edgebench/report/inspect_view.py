@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgebench.report.history_view import plain_table
-from edgebench.units import MIB, bytes_text, count_text, significant
+from edgebench.units import bytes_text, count_text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -61,9 +61,8 @@ def figure_lines(document: Document) -> list[tuple[str, str]]:
     if graph["why"] is not None:
         give = f"; give {graph['missing_shapes']}" if graph["missing_shapes"] else ""
         return [*lines, ("MACs, FLOPs, activations, peak", f"not counted: {graph['why']}{give}")]
-    least = "at least " if graph["uncounted"] else ""
-    lines += [(title, least + _count(graph[name], "")) for name, title in COSTS.items()]
-    lines += [("activations", least + _count(graph["activations"], " outputs of convolutions"))]
+    lines += [(title, _bounded(graph, name, "")) for name, title in COSTS.items()]
+    lines += [("activations", _bounded(graph, "activations", " outputs of convolutions"))]
     lines += [("estimated peak", _peak(graph["peak"]))]
     return [*lines, ("for", shapes)] if shapes else lines
 
@@ -74,6 +73,13 @@ def _parameters(graph: Document) -> str:
         return "not counted"
     zeros = f"{params - nonzero:,}".replace(",", " ")
     return f"{_count(params, '')}, {zeros} of them zero"
+
+
+def _bounded(graph: Document, name: str, what: str) -> str:
+    """A count, or the bound that is left where some nodes have no rule."""
+    if not graph["uncounted"]:
+        return _count(graph[name], what)
+    return f"at least {_count(graph[name], what)}" if graph[name] else "not known: see what was not counted"
 
 
 def _count(value: int | None, what: str) -> str:
@@ -87,12 +93,8 @@ def _peak(peak: Document | None) -> str:
     if peak is None:
         return "not known: the size of some value cannot be told"
     weights, activations = peak["weights"], peak["activations"]
-    total = f"{_mib(weights + activations)} MiB"
-    return f"{total} = {_mib(weights)} of weights + {_mib(activations)} of activations, at {peak['at_node']}"
-
-
-def _mib(count: int) -> str:
-    return significant(count / MIB)
+    parts = f"{bytes_text(weights)} of weights + {bytes_text(activations)} of activations, at {peak['at_node']}"
+    return f"{bytes_text(weights + activations)} = {parts}"
 
 
 def ops_table(document: Document, flops_as: str = "macs") -> Table | None:
@@ -148,11 +150,19 @@ def runtimes_table(document: Document) -> Table | None:
 
 
 def cure_lines(document: Document) -> list[str]:
-    """How to make the refusing runtimes load it, each cure once."""
+    """How to make the refusing runtimes load it: of one kind the cure for the oldest, which serves the newer too."""
     checks = (document["graph"] or {}).get("runtimes", [])
-    return list(dict.fromkeys(f"{check['name']}: {check['hint']}" for check in checks if check["hint"]))
+    by_kind: dict[str, str] = {}
+    for check in checks:
+        if check["hint"]:
+            by_kind.setdefault(check["hint"].partition(":")[0], f"{check['name']}: {check['hint']}")
+    return list(by_kind.values())
 
 
 def note_lines(document: Document) -> list[str]:
-    """The traps, each with what to do."""
-    return [f"{note['text']}" + (f" -> {note['hint']}" if note["hint"] else "") for note in document["notes"]]
+    """The traps, each with what to do, unless a cure says that already."""
+    cured = any("restamp it" in line for line in cure_lines(document))
+    return [
+        note["text"] + (f" -> {note['hint']}" if note["hint"] and not (cured and "restamp it" in note["hint"]) else "")
+        for note in document["notes"]
+    ]

@@ -70,7 +70,7 @@ def test_an_unused_stamp_is_told_with_its_cure_and_the_cure_works(tmp_path):
     [
         (models.custom, "custom-operators", "acme"),
         (models.weight_only, "weight-only", "computed in fp32"),
-        (models.recurrent, "state", "state_out -> state"),
+        (models.recurrent, "state", "state_out for state"),
         (lambda path: models.convolution(path, zeros=60), "zero-weights", "54% of the weights are zero"),
     ],
 )
