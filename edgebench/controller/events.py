@@ -125,7 +125,16 @@ def sort_events(events: Iterable[Event], *, damaged: int = 0) -> JobEvents:
             _take(job, event)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
             job.damaged += 1
+    _end_open_steps(job)
     return job
+
+
+def _end_open_steps(job: JobEvents) -> None:
+    """What ended the job early also ended the step in hand, which could not say so itself (a full disk)."""
+    end = job.end or {}
+    for step in job.steps.values():
+        if end.get("code") and step.done is None:
+            step.done = {"outcome": "failed", "code": end["code"], "message": end.get("message")}
 
 
 def _take(job: JobEvents, event: Event) -> None:
