@@ -20,11 +20,13 @@ SOAK_AT_S = REALTIME_NS / NS + 100  # what the device's clocks say
 CLOCK = {"monotonic_ns": 54_321 * NS, "realtime_ns": REALTIME_NS}
 
 
-def write_meter(path, *, ahead_s=0.0, rate=10.0, load_w=LOAD_W, until_s=240.0, busy_before_s=30.0, header=True):
+def write_meter(
+    path, *, ahead_s=0.0, rate=10.0, load_w=LOAD_W, until_s=240.0, busy_before_s=30.0, header=True, soak_s=SOAK_S
+):
     """200 s and more of a meter whose clock is ahead; before the idle phase another pass keeps the device busy."""
     rng = np.random.default_rng(7)
     t = np.arange(0, until_s, 1 / rate) + rng.uniform(0, 0.2 / rate, round(until_s * rate))
-    busy = ((t >= 100) & (t < 100 + SOAK_S)) | ((t < 100 - busy_before_s) & (t > 10))
+    busy = ((t >= 100) & (t < 100 + soak_s)) | ((t < 100 - busy_before_s) & (t > 10))
     watts = np.where(busy, load_w, IDLE_W) + rng.normal(0, 0.05, t.size)
     lines = [f"{REALTIME_NS / NS + at + ahead_s:.4f},{w:.3f}" for at, w in zip(t, watts, strict=True)]
     path.write_text("\n".join((["t_unix_s,watts"] if header else []) + lines) + "\n")
@@ -52,6 +54,22 @@ def test_power_and_energy_of_a_meter_with_a_clock_of_its_own(store, tmp_path, ah
     assert shifted == pytest.approx(-ahead_s, abs=0.11)
     assert store.run(run.id) == run
     assert metrics["latency_p50"] == make_run().metrics["latency_p50"]
+
+
+@pytest.mark.parametrize(("ahead_s", "rate"), [(1.5, 10.0), (-1.0, 50.0)])
+def test_the_short_soak_and_idles_of_a_quick_run_suffice(store, tmp_path, ahead_s, rate):
+    fill(store, make_run(), samples=soak_samples(seconds=10.0, idle_s=3.0))
+    meter = write_meter(tmp_path / "m.csv", ahead_s=ahead_s, rate=rate, busy_before_s=3.0, soak_s=10.0)
+    metrics = attach_power(store, "last", meter).metrics
+    assert metrics["energy_net"].value == pytest.approx((LOAD_W - IDLE_W) * ITEM_S * 1000, rel=0.02)
+    assert metrics["power_mean"].lo is None
+    assert "an interval needs" in metrics["power_mean"].why
+
+
+def test_a_clock_beyond_the_search_is_not_aligned(store, tmp_path):
+    fill(store, make_run(), samples=soak_samples())
+    with pytest.raises(RowFailure, match="not aligned"):
+        attach_power(store, "last", write_meter(tmp_path / "m.csv", ahead_s=25.0))
 
 
 def test_without_idle_phases_there_is_gross_energy_but_no_net(store, tmp_path):
