@@ -1,4 +1,4 @@
-"""Virtual environments with the old runtimes that JetPack's Pythons get, for tests which run something in them.
+"""What tests need from elsewhere: environments with the old runtimes that JetPack's Pythons get, real models.
 
 They are kept in ``.envs/`` of the checkout (or in the folder EDGEBENCH_TEST_ENVS names) and built at most once:
 a lock keeps two test processes apart, and a marker written last tells a finished environment from a torn one.
@@ -10,6 +10,7 @@ import fcntl
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 MARKER = "finished"
+EXTENSIONS = "onnxruntime-extensions==0.15.2"
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def old_runtime_python(version: str = "3.6") -> Path:
     CI=true either is a failure.
     """
     runtime = OLD_RUNTIMES[version]
-    folder = Path(os.environ.get("EDGEBENCH_TEST_ENVS") or REPOSITORY / ".envs") / runtime.folder
+    folder = cache() / runtime.folder
     python = folder / "bin" / "python"
     with _locked(folder.with_name(f"{folder.name}.lock")):
         if _finished(folder, runtime):
@@ -59,6 +61,47 @@ def old_runtime_python(version: str = "3.6") -> Path:
             said = getattr(error, "stderr", None) or str(error)
             unavailable(f"cannot build the CPython {version} environment: {said.strip().splitlines()[-1]}")
     return python
+
+
+def custom_op_library() -> Path:
+    """The library of custom operators in onnxruntime-extensions, for this Python; installed when missing.
+
+    Skips the calling test, or fails it under CI=true, when the package cannot be had.
+    """
+    wanted = OldRuntime(f"ort-extensions-py{sys.version_info[0]}{sys.version_info[1]}", (EXTENSIONS,))
+    folder = cache() / wanted.folder
+    with _locked(folder.with_name(f"{folder.name}.lock")):
+        if not _finished(folder, wanted):
+            shutil.rmtree(folder, ignore_errors=True)
+            _try([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(folder), EXTENSIONS])
+            (folder / MARKER).write_text(EXTENSIONS)
+    ask = "import onnxruntime_extensions; print(onnxruntime_extensions.get_library_path())"
+    answer = subprocess.run(
+        [sys.executable, "-c", ask], env=os.environ | {"PYTHONPATH": str(folder)}, capture_output=True, text=True
+    )
+    assert answer.returncode == 0, answer.stderr
+    return Path(answer.stdout.strip())
+
+
+def fetched_model(name: str) -> Path:
+    """A pretrained model of tools/fetch_models.py; skips the calling test, or fails it under CI=true, without one."""
+    folder = cache() / "models"
+    _try([sys.executable, str(REPOSITORY / "tools" / "fetch_models.py"), name, "--into", str(folder)])
+    return folder / f"{name}.onnx"
+
+
+def cache() -> Path:
+    """The folder of what tests keep from one run to the next."""
+    return Path(os.environ.get("EDGEBENCH_TEST_ENVS") or REPOSITORY / ".envs")
+
+
+def _try(command: list[str]) -> None:
+    """Run one command that may need the network; without success the calling test is skipped or fails."""
+    try:
+        _step(command)
+    except subprocess.CalledProcessError as error:
+        said = [line for line in error.stderr.splitlines() if "rror" in line] or [str(error)]
+        unavailable(said[-1])
 
 
 def find_interpreter(version: str) -> Path | None:
