@@ -1,10 +1,11 @@
 """The real ONNX Runtime, with faults on demand: put where a device's runtimes are, it crashes as a native one would.
 
 `--option session.fault=KIND@WHERE` with WHERE `load` or `run` (from the third inference on), and KIND one of
-`segfault`, `abort`, `hang`, `memory` (allocates until MemoryError under its own limit), `kill` (SIGKILL, as the
-kernel's out-of-memory killer does), `error` (an exception with a native message), `exit` (ends without a word),
-`wrong` (other values, in every inference), `nan` (no number in any output), `noise` (prints much, among it frames of
-another nonce and half of one). `KIND@WHERE#N`: only in the N-th process of the job (the fidelity pass is the first).
+`segfault`, `abort`, `hang`, `memory` (allocates until MemoryError under its own limit), `eat` (fills up to 1 GiB, for a
+control group to be killed in), `kill` (SIGKILL, as the kernel's out-of-memory killer does), `error` (an exception with
+a native message), `exit` (ends without a word), `wrong` (other values, in every inference), `nan` (no number in any
+output), `noise` (prints much, among it frames of another nonce and half of one). `KIND@WHERE#N`: only in the N-th
+process of the job (the fidelity pass is the first).
 """
 
 import importlib.machinery
@@ -34,26 +35,44 @@ globals().update({name: value for name, value in vars(_ort).items() if not name.
 _faults = {}
 
 
+def _hoard():
+    resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+    hoard = []
+    while True:
+        hoard.append(bytearray(64 << 20))
+
+
+def _eat():
+    hoard = [b"x" * (16 << 20) for _ in range(64)]
+    raise RuntimeError(f"nobody minded {len(hoard)} pieces of memory")
+
+
+def _fail():
+    raise RuntimeError("[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : made to fail")
+
+
+def _noise():
+    for line in range(300):
+        print(f'EB1 0123456789abcdef {line} 00000000 {{"ev":"end","code":null}}')
+        print("[W:onnxruntime] \x00\xff chatter \u00e9 " + "x" * 80, file=sys.stderr)
+    os.write(1, b"EB1 0123456789abcdef 7 ")
+
+
+_STRIKES = {
+    "segfault": lambda: os.kill(os.getpid(), signal.SIGSEGV),
+    "abort": os.abort,
+    "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "exit": lambda: os._exit(7),
+    "hang": lambda: threading.Event().wait(),
+    "memory": _hoard,
+    "eat": _eat,
+    "error": _fail,
+    "noise": _noise,
+}
+
+
 def _strike(kind):
-    if kind == "segfault":
-        os.kill(os.getpid(), signal.SIGSEGV)
-    elif kind == "abort":
-        os.abort()
-    elif kind == "kill":
-        os.kill(os.getpid(), signal.SIGKILL)
-    elif kind == "exit":
-        os._exit(7)
-    elif kind == "hang":
-        threading.Event().wait()
-    elif kind == "memory":
-        resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
-        hoard = []
-        while True:
-            hoard.append(bytearray(64 << 20))
-    elif kind == "noise":
-        _noise()
-    elif kind == "error":
-        raise RuntimeError("[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : made to fail")
+    _STRIKES.get(kind, lambda: None)()
 
 
 def _process_number():
@@ -63,13 +82,6 @@ def _process_number():
     number = os.fstat(counter).st_size
     os.close(counter)
     return number
-
-
-def _noise():
-    for line in range(2000):
-        print(f'EB1 0123456789abcdef {line} 00000000 {{"ev":"end","code":null}}')
-        print("[W:onnxruntime] \x00\xff chatter \u00e9 " + "x" * 80, file=sys.stderr)
-    os.write(1, b"EB1 0123456789abcdef 7 ")
 
 
 class SessionOptions(_ort.SessionOptions):
