@@ -90,7 +90,7 @@ def count(model: ModelProto | Path | str, shapes: Mapping[str, Shape] | None = N
         size = proto.ByteSize() if path is None else _file_bytes(proto, path)
         shaped = infer(proto, shapes or {})
         counted, uncounted = _nodes(shaped)
-        stored = weights(shaped.model)
+        stored = weights(shaped.whole)
         return Counts(
             params=sum(weight.elements for weight in stored),
             params_nonzero=sum(nonzero(weight, base) for weight in stored),

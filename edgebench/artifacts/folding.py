@@ -20,9 +20,8 @@ Values = dict[str, Any]
 LARGEST_VALUE = 4096
 """Elements; shape arithmetic is far smaller, and a hostile graph must not make us compute more."""
 
-_ARITHMETIC = """Add Cast Ceil Concat ConstantOfShape Div Equal Floor Gather Identity Max Min Mod Mul Neg ReduceProd
-    Reshape Slice Squeeze Sub
-    Transpose Unsqueeze Where"""
+_ARITHMETIC = """Add And Cast Ceil Concat ConstantOfShape Div Equal Floor Gather Greater Identity Less Max
+    Min Mod Mul Neg Not Or ReduceProd Reshape Slice Squeeze Sub Transpose Unsqueeze Where"""
 
 
 def fold(model: ModelProto, dims: Mapping[str, tuple[int, ...]]) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgebench.artifacts.branches import is_branching, take_branches
 from edgebench.artifacts.folding import fold
 from edgebench.artifacts.proto import captured, dtype_name, element_count, read_model
 from edgebench.artifacts.sniff import Format, sniff
@@ -22,12 +23,13 @@ LARGEST_KEPT = 4096
 
 @dataclass(frozen=True)
 class ShapedGraph:
-    """A model with local functions inlined, and what is known of its values.
+    """A model with local functions inlined (`whole`) and its known branches taken (`model`), and what is known of it.
 
     `dims` and `dtypes` go by value name and lack what could not be inferred; `constants` are the values that do not
     depend on the input's contents: stored tensors, shapes, and what is computed from those alone.
     """
 
+    whole: ModelProto
     model: ModelProto
     dims: Mapping[str, Shape]
     dtypes: Mapping[str, str]
@@ -56,7 +58,7 @@ def infer(model: ModelProto, shapes: Mapping[str, Shape]) -> ShapedGraph:
     Raises UnknownName for an input that does not exist, ModelError if onnx cannot work on the graph at all. Values
     that stay unknown are left out.
     """
-    from onnx import inliner, shape_inference
+    from onnx import inliner
 
     stored = {tensor.name for tensor in model.graph.initializer}
     known = [value.name for value in model.graph.input if value.name not in stored]
@@ -64,17 +66,38 @@ def infer(model: ModelProto, shapes: Mapping[str, Shape]) -> ShapedGraph:
         if name not in known:
             raise UnknownName("input", name, known)
     try:
-        flat = inliner.inline_local_functions(model) if model.functions else model
-        skeleton = _skeleton(flat, shapes)
-        inferred = shape_inference.infer_shapes(skeleton, data_prop=True)
-        while not _settled(skeleton, inferred.graph) and fold(skeleton, _known(inferred.graph)):
-            inferred = shape_inference.infer_shapes(skeleton, data_prop=True)
+        whole = inliner.inline_local_functions(model) if model.functions else model
+        flat, inferred = whole, _inferred(whole, shapes)
+        while (taken := take_branches(flat, _conditions(flat, inferred))) is not None:
+            flat, inferred = taken, _inferred(taken, shapes)
     except Exception as error:  # onnx raises errors of its own for graphs it refuses
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(
             f"shapes cannot be inferred: {reason}", hint="check it with onnx.checker.check_model"
         ) from error
-    return _collect(flat, inferred.graph)
+    return _collect(whole, flat, inferred.graph)
+
+
+def _inferred(model: ModelProto, shapes: Mapping[str, Shape]) -> ModelProto:
+    """A skeleton of the model with all shapes that onnx and our folding find, what was folded being initializers."""
+    from onnx import shape_inference
+
+    skeleton = _skeleton(model, shapes)
+    inferred = shape_inference.infer_shapes(skeleton, data_prop=True)
+    while not _settled(skeleton, inferred.graph) and fold(skeleton, _known(inferred.graph)):
+        inferred = shape_inference.infer_shapes(skeleton, data_prop=True)
+    return inferred
+
+
+def _conditions(model: ModelProto, inferred: ModelProto) -> dict[str, bool]:
+    """The conditions of the model's `If` nodes that are known, and what they are."""
+    from onnx import numpy_helper
+
+    wanted = {node.input[0] for node in model.graph.node if is_branching(node)}
+    found = {
+        tensor.name: numpy_helper.to_array(tensor) for tensor in inferred.graph.initializer if tensor.name in wanted
+    }
+    return {name: bool(value.item()) for name, value in found.items() if value.size == 1}
 
 
 def _skeleton(model: ModelProto, shapes: Mapping[str, Shape]) -> ModelProto:
@@ -136,12 +159,14 @@ def _known(graph: GraphProto) -> dict[str, Shape]:
 
 
 def _settled(skeleton: ModelProto, graph: GraphProto) -> bool:
-    """Whether every value has a known shape, so that nothing is left to fold for."""
+    """Whether every value has a known shape and there is no branch to choose, so that nothing is left to fold for."""
     known = _known(graph)
-    return all(name in known for node in skeleton.graph.node for name in node.output if name)
+    return not any(is_branching(node) for node in skeleton.graph.node) and all(
+        name in known for node in skeleton.graph.node for name in node.output if name
+    )
 
 
-def _collect(model: ModelProto, graph: GraphProto) -> ShapedGraph:
+def _collect(whole: ModelProto, model: ModelProto, graph: GraphProto) -> ShapedGraph:
     dims = _known(graph)
     dtypes = {tensor.name: dtype_name(tensor.data_type) for tensor in graph.initializer}
     for value in (*graph.value_info, *graph.output, *graph.input):
@@ -150,7 +175,7 @@ def _collect(model: ModelProto, graph: GraphProto) -> ShapedGraph:
     for tensor in model.graph.initializer:
         dims[tensor.name] = tuple(tensor.dims)
         dtypes[tensor.name] = dtype_name(tensor.data_type)
-    return ShapedGraph(model, dims, dtypes, _constants(model.graph))
+    return ShapedGraph(whole, model, dims, dtypes, _constants(model.graph))
 
 
 def _constants(graph: GraphProto) -> frozenset[str]:

@@ -152,7 +152,7 @@ def graphs(model: ModelProto) -> Iterator[GraphProto]:
     """The main graph, then every graph nested in control flow and in local functions."""
     yield model.graph
     for node in nodes(model):
-        yield from _nested(node)
+        yield from nested_graphs(node)
 
 
 def nodes(model: ModelProto) -> Iterator[NodeProto]:
@@ -179,7 +179,8 @@ def _held(attribute: AttributeProto) -> Iterator[TensorProto]:
     yield from attribute.tensors
 
 
-def _nested(node: NodeProto) -> Iterator[GraphProto]:
+def nested_graphs(node: NodeProto) -> Iterator[GraphProto]:
+    """The graphs that a node holds: branches of If, bodies of Loop and Scan."""
     for attribute in node.attribute:
         if attribute.HasField("g"):
             yield attribute.g
@@ -189,7 +190,7 @@ def _nested(node: NodeProto) -> Iterator[GraphProto]:
 def captured(node: NodeProto) -> set[str]:
     """The values of the graph around it that a node's nested graphs (branches of If, bodies of Loop) read."""
     outer: set[str] = set()
-    for graph in _nested(node):
+    for graph in nested_graphs(node):
         made = {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer}
         made |= {name for inner in graph.node for name in inner.output}
         read = {name for inner in graph.node for name in (*inner.input, *captured(inner)) if name}
@@ -200,7 +201,7 @@ def captured(node: NodeProto) -> set[str]:
 def _deep(level: Iterable[NodeProto]) -> Iterator[NodeProto]:
     for node in level:
         yield node
-        for graph in _nested(node):
+        for graph in nested_graphs(node):
             yield from _deep(graph.node)
 
 

@@ -34,12 +34,12 @@ def parse_shape(text: str) -> tuple[str, Shape]:
 
 
 def shape_text(shape: Shape) -> str:
-    """The shape as users write it.
+    """The shape as users write it; "scalar" without axes.
 
     >>> shape_text((1, 3, 180, 320))
     '1x3x180x320'
     """
-    return "x".join(str(dim) for dim in shape)
+    return "x".join(str(dim) for dim in shape) or "scalar"
 
 
 def resolve_shapes(info: ModelInfo, given: Mapping[str, Shape], batch: int | None = None) -> dict[str, Shape]:
