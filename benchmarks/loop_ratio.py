@@ -15,7 +15,7 @@ from agent_runs import MODEL, SHAPE_TEXT, AgentRuns, figures_of
 from figures import Figure, Verdict, alone, of_ratio, progress
 from ratios import Rounds, alternate, settled, spread
 
-SECONDS = 3.0
+SECONDS = 2.0
 MAX_ROUNDS = 20
 BAND = (0.97, 1.03)
 HALF_WIDTH = 0.05

@@ -1,4 +1,6 @@
-"""All benchmarks, one after the other: our figures against a peer or a bare loop in the same run.
+"""All benchmarks, one after the other: our figures against a peer or a bare loop in the same run. About six minutes.
+
+Each table goes to stderr as it is there, all of them to stdout at the end.
 
 python benchmarks/run_all.py [--json] [--full]
 """
@@ -14,7 +16,7 @@ import ssh_copy
 import startup
 import store_figures
 import telemetry
-from figures import Figure, Measure, parser, progress, show
+from figures import Figure, Measure, parser, progress, show, table
 
 BENCHMARKS: dict[str, Measure] = {
     "latency against a bare loop": loop_ratio.measure,
@@ -33,7 +35,9 @@ def main() -> int:
     figures: list[Figure] = []
     for name, measure in BENCHMARKS.items():
         progress(f"{name} ...")
-        figures += measure(options)
+        found = measure(options)
+        progress(table(found) if found else "  nothing measured")
+        figures += found
     show(figures, as_json=options.json)
     return int(any(figure.verdict == "MISSED" for figure in figures))
 

@@ -67,7 +67,7 @@ def _span(folder: Path) -> float:
     try:
         events = _events_up_to_first(process, folder)
     finally:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
         process.communicate(timeout=LIMIT_S)
     first = next(event for event in events if event["ev"] == "phase" and event["name"] == "first")
     loaded = next(event for event in events if event["ev"] == "loaded" and event["step"] == first["step"])

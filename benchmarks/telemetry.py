@@ -15,7 +15,7 @@ from ratios import Rounds, alternate, spread
 
 from edgebench.stats.rounds import Ratio
 
-SECONDS = 3.0
+SECONDS = 2.0
 MAX_ROUNDS = 20
 SHIFT = 0.01
 CORE_SHARE = 2.0
