@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, get_args
 
 import numpy as np
@@ -69,8 +70,10 @@ class StepEvents:
         return self.done is not None and self.done.get("outcome") == "ok"
 
     def window(self, name: str) -> tuple[int, int] | None:
-        """Begin and end (ns) of the named phase: up to the next phase, None if it never began or never ended."""
-        for (phase, begin), (_, end) in zip(self.phases, self.phases[1:], strict=False):
+        """Begin and end (ns) of the named phase: up to the next one, or to the step's result; else it never ended."""
+        told = (self.done or {}).get("t") if self.ok else None
+        closed = [*self.phases, ("done", told)] if isinstance(told, int) else self.phases
+        for (phase, begin), (_, end) in pairwise(closed):
             if phase == name:
                 return begin, end
         return None

@@ -134,7 +134,13 @@ def _idle(step: StepEvents, source: PowerSource, name: str) -> WindowEnergy:
     window = step.window(name)
     if window is None or window[1] <= window[0]:
         return WindowEnergy(0.0, 0, why=f"no {name} window")
-    return measure_window(source.trace, *window)
+    trace = source.trace
+    # the last idle ends the job and with it the sampler, whose last reading lies a little before
+    last = int(trace.t_ns[-1]) - (trace.window_ns // 2 if trace.kind == "windowed" else 0)
+    begin, end = window[0], min(window[1], last)
+    if end <= begin:
+        return WindowEnergy(0.0, 0, why=f"no readings in {name}")
+    return measure_window(trace, begin, end)
 
 
 def idle_bounds(step: StepEvents) -> Ints | None:
