@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+from signals import heed_interrupts
 from sizes import with_size
 from sshd import Sshd
 
@@ -123,6 +124,7 @@ class Room:
     def start(self, *args: object, **more: Any) -> subprocess.Popen[str]:
         """Start `edgebench ARGS` and leave it running."""
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, "text": True}
+        pipes["preexec_fn"] = heed_interrupts
         return subprocess.Popen(self.argv(*args), env=self.env, **(pipes | more))
 
     def argv(self, *args: object) -> list[str]:

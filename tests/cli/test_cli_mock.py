@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from cli_program import Program
+from signals import heed_interrupts
 
 from edgebench.controller.devices import load_devices
 
@@ -19,7 +20,12 @@ def served(program, *arguments, stop=signal.SIGINT):
     """A running `mock start`; gives its line of JSON and the process, and ends it."""
     command = [sys.executable, "-m", "edgebench", "mock", "start", *arguments, "--json", "-"]
     with subprocess.Popen(
-        command, env=program.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        env=program.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_interrupts,
     ) as process:
         line = process.stdout.readline()
         try:
