@@ -12,7 +12,7 @@ def sparkline(values: Sequence[float], width: int = 40) -> str:
     """Values from their least to their greatest as blocks; longer series are cut to `width` by their means.
 
     >>> sparkline([1, 2, 3])
-    '▁▅█'
+    '▁▄█'
     """
     if not values:
         return ""

@@ -27,6 +27,7 @@ class Reason:
 
 REASONS: tuple[Reason, ...] = (
     Reason("simulated", "the device is a simulation, or its sensors are", "D", "measure on a real device", 0),
+    Reason("reported", "a figure from a paper or an app", "D", "measure it", 4),
     Reason("emulated", "the processor is emulated", "D", "measure on the real processor", 0),
     Reason("quick", "`--quick`, or fewer invocations than the default's 6", "C", "--publish", 25),
     Reason("invocations-failed", "1 to k-1 invocations finished", "C", "see the messages of the failed ones", 5),
