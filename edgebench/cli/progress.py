@@ -18,6 +18,7 @@ from edgebench.report.sparkline import sparkline
 from edgebench.units import NS_PER_MS, bytes_text, seconds_text
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.status import Status
 
 PASS_WORDS = {
@@ -28,13 +29,14 @@ PASS_WORDS = {
     "paced": "paced",
 }
 TRANSFER_STEP_S = 0.2
+FIRST_INVOCATION = f"{PASS_WORDS['invocation']} 1"
 
 
 class LiveView:
     """Progress for a terminal, on stderr."""
 
-    def __init__(self, *, local_devices: set[str]) -> None:
-        self._console = err()
+    def __init__(self, *, local_devices: set[str], console: Console | None = None) -> None:
+        self._console = console or err()
         self._local = local_devices
         self._status: Status | None = None
         self._medians: list[float] = []
@@ -68,7 +70,9 @@ class LiveView:
             self._medians.append(float(event.get("median_ns") or 0) / NS_PER_MS)
             if device in self._local:
                 return
-        elif name != "done" and not (name == "phase" and event.get("name") in ("idle-before", "idle-after", "load")):
+        elif name == "done":
+            self._provisional(label, event)
+        elif not (name == "phase" and str(event.get("name")).startswith("idle")):
             return
         phase = f" {event['name']}" if name == "phase" else ""
         self._show(f"{device}: {label}: {self._at}{phase}{self._eta()} {self._latency()}")
@@ -97,6 +101,11 @@ class LiveView:
             reduced = event.get("reduced")
             cut = f"; --max-time leaves {reduced_text(reduced)}" if reduced else ""
             self.tell(f"{label}: about {seconds_text(eta)} to go{cut}")
+
+    def _provisional(self, label: str, event: Mapping[str, Any]) -> None:
+        """A first figure after the first invocation, hours before the row of a slow model."""
+        if self._at == FIRST_INVOCATION and self._medians and event.get("outcome") == "ok":
+            self.tell(f"{label}: provisionally {self._medians[-1]:.3g} ms (one invocation, no interval)")
 
     def _step_text(self, event: Mapping[str, Any]) -> str:
         word = PASS_WORDS.get(str(event.get("pass")), str(event.get("pass")))
