@@ -23,6 +23,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from signals import heed_interrupts
 from sshd import Sshd
 
 _TAKE_TERMINAL = (
@@ -93,7 +94,13 @@ class Bench:
         master, slave = pty.openpty()
         argv = [sys.executable, "-c", _TAKE_TERMINAL, sys.executable, "-m", "edgebench", *args]
         with subprocess.Popen(
-            argv, stdin=slave, stdout=slave, stderr=slave, env={**self.env, "TERM": "dumb"}, start_new_session=True
+            argv,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env={**self.env, "TERM": "dumb"},
+            start_new_session=True,
+            preexec_fn=heed_interrupts,
         ) as process:
             os.close(slave)
             shown = ""
