@@ -20,7 +20,7 @@ from edgebench.controller.session import new_id, now_text
 from edgebench.errors import Interrupted
 from edgebench.records import Report, Run, Session, SessionDevice, to_json
 from edgebench.report.details import detail_lines
-from edgebench.report.table import notes, runs_table
+from edgebench.report.table import WIDE, notes, runs_table
 from edgebench.store import open_store
 from edgebench.store.store import Store
 from edgebench.units import seconds_text
@@ -76,11 +76,12 @@ def _show(job: Job, store: Store, results: Sequence[DeviceResult]) -> None:
         write_document(to_json(report_of(results, shown), indent=1), job.json)
     if job.json != "-" and verbosity() > -2 and runs:
         console = out()
-        console.print(runs_table(runs, flops_as=job.flops_as))
+        wide = console.width >= WIDE
+        console.print(runs_table(runs, flops_as=job.flops_as, reasons=wide))
         if len(runs) == 1:
             for line in detail_lines(runs[0]):
                 console.print(line, markup=False, style="dim")
-        for line in notes(runs):
+        for line in notes(runs, reasons=wide):
             console.print(f"  {line}", markup=False)
         console.print(f"stored: session {runs[0].session[:8]}, `edgebench history {runs[0].id[:8]}`", style="dim")
     if any(result.interrupted for result in results):

@@ -11,34 +11,44 @@ from edgebench.report.cells import DASH, count_cell, grade_cell, metric_cell, st
 if TYPE_CHECKING:
     from rich.table import Table
 
+WIDE = 130
+"""Columns from which on a table has room for the grades' reasons; on fewer they would break into single words."""
+
 STATUS_STYLES = {"ok": "green", "unstable": "yellow", "failed": "red", "skipped": "dim"}
 
 
-def runs_table(runs: Sequence[Run], *, title: str | None = None, flops_as: str = "macs") -> Table:
-    """One row a run: latency with its interval, tail, sustained FPS, power, energy, memory, grade."""
+def runs_table(runs: Sequence[Run], *, title: str | None = None, flops_as: str = "macs", reasons: bool = True) -> Table:
+    """One row a run: latency with its interval, tail, sustained FPS, power, energy, memory, grade.
+
+    Without `reasons`, for terminals under `WIDE`, grades are letters alone (`notes(..., reasons=False)` says the rest)
+    and intervals have a line of their own.
+    """
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    padding = (0, 1, 0, 1 if reasons else 0)
+    table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False, padding=padding)
     several = len({run.device.name for run in runs}) > 1
-    columns = [("device", "left"), ("model", "left"), ("p50 ms [95 %]", "right"), ("p99 ms", "right")]
-    columns += [("FPS", "right"), ("W", "right"), ("mJ net", "right"), ("peak MiB", "right")]
-    columns += [({"macs": "MACs", "flops": "FLOPs"}[flops_as], "right"), ("dB ref", "right"), ("grade", "left")]
+    columns = [("device", "left"), ("model", "left"), ("p50 ms\n[95 %]", "right"), ("p99\nms", "right")]
+    columns += [("FPS", "right"), ("W", "right"), ("mJ\nnet", "right"), ("peak\nMiB", "right")]
+    columns += [({"macs": "MACs", "flops": "FLOPs"}[flops_as], "right"), ("dB\nref", "right"), ("grade", "left")]
     for name, justify in columns if several or any(run.device.simulated for run in runs) else columns[1:]:
-        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
+        header = name.replace("\n", " ") if reasons else name
+        table.add_column(header, justify=justify, overflow="fold")  # type: ignore[arg-type]
     for run in runs:
-        cells = row_cells(run, flops_as)
+        cells = row_cells(run, flops_as, reasons=reasons)
         table.add_row(*(cells if len(table.columns) == len(cells) else cells[1:]))
     return table
 
 
-def row_cells(run: Run, flops_as: str = "macs") -> list[str]:
+def row_cells(run: Run, flops_as: str = "macs", *, reasons: bool = True) -> list[str]:
     """The cells of one row, device first, as rich markup."""
     from rich.markup import escape
 
     device = escape(run.device.name) + (" [magenta](simulated)[/]" if run.device.simulated else "")
     counts = count_cell(run.metrics.get(flops_as))
+    gap = " " if reasons else "\n"
     if run.outcome.status in ("failed", "skipped"):
-        said = escape(status_cell(run))
+        said = escape(status_cell(run)).replace(" ", gap, 1)
         style = STATUS_STYLES[run.outcome.status]
         return [device, escape(run.variant.label), f"[{style}]{said}[/]", *[DASH] * 5, counts, DASH, DASH]
     metrics = run.metrics
@@ -49,7 +59,7 @@ def row_cells(run: Run, flops_as: str = "macs") -> list[str]:
     return [
         device,
         label,
-        metric_cell(metrics.get("latency_p50")),
+        metric_cell(metrics.get("latency_p50")).replace(" ", gap, 1),
         tail_cell(run),
         metric_cell(metrics.get("sustained_fps"), interval=False),
         metric_cell(metrics.get("power_mean"), interval=False),
@@ -57,30 +67,32 @@ def row_cells(run: Run, flops_as: str = "macs") -> list[str]:
         metric_cell(metrics.get("memory_peak"), interval=False),
         counts,
         DASH if psnr is None else ("same" if psnr >= 200 else f"{psnr:.1f}"),
-        escape(grade_cell(run)),
+        escape(grade_cell(run)) if reasons else run.grade.letter,
     ]
 
 
-def notes(runs: Sequence[Run]) -> list[str]:
+def notes(runs: Sequence[Run], *, reasons: bool = True) -> list[str]:
     """Lines under the table: failures with their cause, warnings with what to do, why cells are empty.
 
-    What holds for every row is said once.
+    What holds for every row is said once. `reasons`: the table says each grade's first reason already.
     """
     told: dict[str, list[str]] = {}
+    several = len({run.device.name for run in runs}) > 1
     for run in runs:
-        for line in _notes_of(run):
-            told.setdefault(line, []).append(run.variant.label)
+        label = f"{run.device.name} {run.variant.label}" if several else run.variant.label
+        for line in _notes_of(run, 1 if reasons else 0):
+            told.setdefault(line, []).append(label)
     return [line if len(labels) == len(runs) else f"{', '.join(labels)}: {line}" for line, labels in told.items()]
 
 
-def _notes_of(run: Run) -> list[str]:
+def _notes_of(run: Run, said: int) -> list[str]:
     lines = []
     if run.outcome.message and run.outcome.status != "ok":
         lines.append(f"{run.outcome.status}: {run.outcome.message}")
     if run.outcome.status not in ("ok", "unstable"):
         foreseen = [warning for warning in run.warnings if warning.code == "preflight"]
         return lines + [_with_hint(warning.text, warning.hint) for warning in foreseen]
-    lines += [_with_hint(reason.text, reason.remedy) for reason in run.grade.reasons[1:]]
+    lines += [_with_hint(reason.text, reason.remedy) for reason in run.grade.reasons[said:]]
     lines += [_with_hint(warning.text, warning.hint) for warning in run.warnings]
     for name, shown in (("latency_p99", "p99"), ("power_mean", "W"), ("memory_peak", "peak MiB")):
         metric = run.metrics.get(name)

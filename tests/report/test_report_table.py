@@ -1,0 +1,53 @@
+"""The table that `run` ends with: readable on 80 columns, whole on wide ones; and the notes under it."""
+
+import io
+
+import msgspec
+import pytest
+from rich.console import Console
+from run_records import failed_run, make_run
+
+from edgebench.records import DeviceRef, Grade, GradeReason
+from edgebench.report.table import WIDE, notes, runs_table
+
+CROWDED = GradeReason(code="cpu-starved", text="CPU time / (wall x threads) 0.50", remedy="fewer --threads, 4 min")
+QUICK = GradeReason(code="quick", text="quick", remedy="--publish, 25 min")
+
+
+def graded(run, *reasons):
+    return msgspec.structs.replace(run, grade=Grade(letter="C", reasons=list(reasons)))
+
+
+def rendered(table, width):
+    console = Console(file=io.StringIO(), width=width, no_color=True)
+    console.print(table)
+    return console.file.getvalue().splitlines()
+
+
+def test_on_80_columns_no_word_is_broken_and_a_row_has_two_lines():
+    lines = rendered(runs_table([graded(make_run(), CROWDED, QUICK), failed_run()], reasons=False), 80)
+    words = " ".join(lines).split()
+    assert len(lines) == 6
+    assert [word for word in ("12.5", "[12.4,", "12.6]", "[95", "grade", "C") if word not in words] == []
+    assert not any("wall" in line for line in lines)
+
+
+@pytest.mark.parametrize("reasons", [True, False])
+def test_every_reason_is_said_once_in_the_table_or_under_it(reasons):
+    runs = [graded(make_run(), CROWDED, QUICK)]
+    table = " ".join(rendered(runs_table(runs, reasons=reasons), 4 * WIDE))
+    said = table + " ".join(notes(runs, reasons=reasons))
+    assert said.count(CROWDED.text) == said.count(QUICK.remedy) == 1
+    assert (CROWDED.text in table) is reasons
+
+
+def test_notes_name_the_device_where_there_are_several():
+    here, there = (
+        msgspec.structs.replace(graded(make_run(), QUICK, reason), device=DeviceRef(name=name, id=name))
+        for name, reason in (("one", CROWDED), ("two", QUICK))
+    )
+    lines = notes([here, there])
+    label = here.variant.label
+    assert f"one {label}: {CROWDED.text} -> {CROWDED.remedy}" in lines
+    assert f"two {label}: quick -> --publish, 25 min" in lines
+    assert f"{CROWDED.text} -> {CROWDED.remedy}" in notes([here])
