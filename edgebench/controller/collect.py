@@ -187,7 +187,7 @@ def _assembled(device: DeviceSession, context: RunContext, *, began: bool) -> tu
         run, samples = assemble(context, collect_job(device, context, folder))
     if not began:
         outcome = Outcome(
-            status="skipped", code="interrupted", message="its controller died before the job was started"
+            status="skipped", code="interrupted", message="its session ended before the job was started"
         )
         run = msgspec.structs.replace(run, outcome=outcome)
     return run, samples
