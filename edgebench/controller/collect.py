@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import msgspec
 
 from edgebench.agent.protocol import FrameReader
-from edgebench.controller.events import Ints, JobEvents, sort_events
+from edgebench.controller.events import CollectedJob, Ints, JobEvents, sort_events
 from edgebench.controller.owner import is_alive
 from edgebench.controller.session import DeviceSession
 from edgebench.controller.spec import RunContext, context_from_builtins
@@ -32,15 +31,6 @@ REPLACEABLE = ("device-lost", "interrupted")
 """Codes of rows that were told before the device's record could be had."""
 
 Samples = Mapping[SampleKey, Ints]
-
-
-@dataclass(frozen=True)
-class CollectedJob:
-    """A job's events and the folder its output files were pulled into."""
-
-    events: JobEvents
-    folder: Path
-    outputs: Path | None
 
 
 def collect_job(device: DeviceSession, context: RunContext, folder: str, nonce: str | None = None) -> CollectedJob:

@@ -162,6 +162,7 @@ def test_interrupted_at_every_operation(desk: Desk) -> None:
 
 
 @pytest.mark.heavy
+@pytest.mark.heavy
 def test_a_link_that_breaks_at_every_operation_and_is_mended(desk: Desk) -> None:
     """The operation was done, its answer was lost: the row is complete all the same, and there is only one."""
     for nth in range(FIRST_AFTER_CONNECTING + 1, operations(desk) + 1):
@@ -174,6 +175,7 @@ def test_a_link_that_breaks_at_every_operation_and_is_mended(desk: Desk) -> None
         assert desk.jobs == [], f"operation {nth}"
 
 
+@pytest.mark.heavy
 @pytest.mark.heavy
 def test_a_link_that_breaks_at_every_operation_for_good(desk: Desk) -> None:
     """What the device went on to measure takes the lost row's place when somebody comes again."""
