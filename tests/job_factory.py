@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from edgebench.agent.protocol import pack_ints
-from edgebench.controller.collect import CollectedJob
-from edgebench.controller.events import JobEvents, sort_events
+from edgebench.controller.events import CollectedJob, JobEvents, sort_events
 from edgebench.controller.planning import resolve_settings
 from edgebench.controller.spec import ModelFacts, RunContext, VariantAsk
 from edgebench.records import DeviceRef, Session, SessionDevice

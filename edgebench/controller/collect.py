@@ -171,13 +171,13 @@ def _throw_away(device: DeviceSession, event: Mapping[str, Any]) -> None:
 
 
 def _assembled(device: DeviceSession, context: RunContext, *, began: bool) -> tuple[Run, Samples]:
-    from edgebench.controller.assembly import assemble
+    from edgebench.controller.assembly import (
+        assemble,
+    )  # loads the statistics: not before there is something to assemble
 
     with TemporaryDirectory(prefix="edgebench-") as folder:
         run, samples = assemble(context, collect_job(device, context, folder))
     if not began:
-        outcome = Outcome(
-            status="skipped", code="interrupted", message="its session ended before the job was started"
-        )
+        outcome = Outcome(status="skipped", code="interrupted", message="its session ended before the job was started")
         run = msgspec.structs.replace(run, outcome=outcome)
     return run, samples

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -118,6 +119,15 @@ class JobEvents:
     def of_pass(self, name: str) -> list[StepEvents]:
         """The steps of one pass, in order."""
         return [step for _, step in sorted(self.steps.items()) if step.pass_ == name]
+
+
+@dataclass(frozen=True)
+class CollectedJob:
+    """A job's events and the folder its output files were pulled into."""
+
+    events: JobEvents
+    folder: Path
+    outputs: Path | None
 
 
 def sort_events(events: Iterable[Event], *, damaged: int = 0) -> JobEvents:

@@ -67,7 +67,8 @@ def _run_session(
     executor: Executor, device: DeviceSession, requests: Sequence[RowRequest], result: DeviceResult
 ) -> None:
     plan = [row for request in requests for row in plan_rows(request.label, request.settings)]
-    session = msgspec.structs.replace(device.record(), plan=plan)
+    floor = executor.store.noise_floor(device.device_id)
+    session = msgspec.structs.replace(device.record(), plan=plan, noise_floor=floor)
     executor.store.add_session(session)
     result.session = session
     tried = 0

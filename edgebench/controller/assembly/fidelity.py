@@ -10,7 +10,7 @@ import numpy as np
 
 from edgebench.artifacts.artifact import load_artifact
 from edgebench.backends.base import get_backend
-from edgebench.controller.collect import CollectedJob
+from edgebench.controller.events import CollectedJob
 from edgebench.controller.spec import RunContext
 from edgebench.errors import ModelError, RowFailure
 from edgebench.records import Fidelity

@@ -24,8 +24,7 @@ from edgebench.controller.assembly.power import idle_bounds, power_metrics, powe
 from edgebench.controller.assembly.reasons import find_reasons
 from edgebench.controller.assembly.soak import paced_metrics, soak_metrics
 from edgebench.controller.assembly.static import static_metrics, variant_record
-from edgebench.controller.collect import CollectedJob
-from edgebench.controller.events import Ints, JobEvents
+from edgebench.controller.events import CollectedJob, Ints, JobEvents
 from edgebench.controller.spec import RunContext
 from edgebench.records import (
     Fidelity,
