@@ -37,7 +37,8 @@ def shown(path: Path) -> str:
 
 def refuse_missing(path: Path) -> ModelError:
     """The error for a path that leads to no file; names the nearest one beside it."""
-    hint = nearest_hint(path.name, _names_in(path.parent)) or f"there is no file in {shown(path.parent)}"
+    models = [shown(path.parent / name) for name in _names_in(path.parent) if name.lower().endswith(MODEL_SUFFIXES)]
+    hint = nearest_hint(shown(path), models) or f"there is no model in {shown(path.parent)}"
     return ModelError(f"no such file: {shown(path)}", hint=hint)
 
 

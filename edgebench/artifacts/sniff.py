@@ -104,5 +104,5 @@ def _by_name(path: Path) -> Format:
     if suffix in _MARKED:
         hint = "copy or convert the file again, and compare its size with the original"
         raise ModelError(f"{shown(path)} is truncated or damaged: no {_MARKED[suffix]} header", hint=hint)
-    hint = "edgebench runs .onnx, .tflite, .engine/.plan, .param + .bin, .mnn, .pte, OpenVINO .xml + .bin and .so"
+    hint = "give an .onnx file; networks of PyTorch, TensorFlow or Keras are exported to one first"
     raise ModelError(f"{shown(path)} is not a model that edgebench knows", hint=hint)

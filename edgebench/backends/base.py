@@ -91,5 +91,5 @@ def backend_for(format_name: str) -> str:
     """The backend that runs files of a format when none was named. Raises `UnknownName`."""
     by_format = {"onnx": "onnxruntime"}
     if format_name not in by_format:
-        raise UnknownName("model format", format_name, by_format, hint="this version runs .onnx files")
+        raise UnknownName("model format", str(format_name), by_format, hint="this version runs .onnx files")
     return by_format[format_name]

@@ -46,7 +46,10 @@ def find_id(connection: sa.Connection, table: sa.Table, name: str) -> str:
         return str(found[0])
     if len(name) < SHORTEST_PREFIX and hint is None:
         hint = f"give an id, at least {SHORTEST_PREFIX} characters of one, or `last`"
-    raise UnknownName(kind, name, found or connection.execute(newest).scalars(), hint=hint)
+    if hint is None:
+        some = connection.execute(newest.limit(3)).scalars().all()
+        hint = f"newest: {', '.join(one[:8] for one in some)}; `edgebench history` lists them" if some else None
+    raise UnknownName(kind, name, found, hint=hint)
 
 
 def run(connection: sa.Connection, name: str) -> Run:

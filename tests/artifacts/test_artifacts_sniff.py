@@ -72,7 +72,7 @@ def test_runnable_formats(tmp_path, name, data, expected):
         ("m.zip", zipped("readme.txt"), "zip archive", "unpack"),
         ("m.zip", b"PK\x03\x04 cut", "truncated", "download"),
         ("m.bin", b"\x00\x01\x02\x03", "weights", ".param"),
-        ("m.txt", b"hello", "not a model", ".tflite"),
+        ("m.txt", b"hello", "not a model", ".onnx"),
         ("m.tflite", b"hello there", "truncated or damaged", "copy"),
         ("m.param", b"hello", "truncated or damaged", "copy"),
         (
@@ -98,7 +98,11 @@ def test_missing_file_names_the_nearest(tmp_path):
     (tmp_path / "mobilenet_v2.onnx").write_bytes(b"x")
     with pytest.raises(ModelError, match="no such file") as caught:
         sniff(tmp_path / "mobilenet_v3.onnx")
-    assert caught.value.hint == "did you mean `mobilenet_v2.onnx`?"
+    assert caught.value.hint == f"did you mean `{tmp_path / 'mobilenet_v2.onnx'}`?"
+    (tmp_path / "mobilenet_v3.txt").write_bytes(b"no model")
+    with pytest.raises(ModelError) as caught:
+        sniff(tmp_path / "another.onnx")
+    assert "txt" not in caught.value.hint
     with pytest.raises(ModelError) as caught:
         sniff(tmp_path / "nowhere" / "m.onnx")
     assert "nowhere" in caught.value.hint

@@ -98,7 +98,7 @@ def test_the_page_of_a_failed_run_says_why(program):
 @pytest.mark.parametrize(
     ("arguments", "said", "hint"),
     [
-        (["nosuchrun"], "unknown run 'nosuchrun'", "fa11ed000000"),
+        (["nosuchrun"], "unknown run 'nosuchrun'", "newest: fa11ed00, "),
         (["0a1b2c"], "unknown run '0a1b2c'", "0a1b2c000001"),
         (["last", "--device", "nano"], "a RUN and filters exclude each other", "history RUN"),
         (["--since", "yesterday"], "'yesterday' is not a time", "7d"),

@@ -126,7 +126,7 @@ def test_names_of_runs(store: Store) -> None:
     assert "at least 6 characters" in (caught.value.hint or "")
     with pytest.raises(UnknownName) as caught:
         store.run("run-abx-1")
-    assert "run-ab" in (caught.value.hint or "")
+    assert "newest: " in (caught.value.hint or "")
 
 
 def test_last_is_the_newest_by_time(store: Store) -> None:
