@@ -57,7 +57,7 @@ def _how_measured(
     if context.settings.mode == "quick":
         found["quick"] = "quick"
     elif planned < DEFAULT_INVOCATIONS:
-        found["quick"] = f"{planned} invocations"
+        found["quick"] = f"{planned} invocation{'s' if planned != 1 else ''}"
     good = sum(one.outcome.status == "ok" for one in invocations)
     if good and any(one.outcome.status == "failed" for one in invocations):
         found["invocations-failed"] = f"{good} of {planned} invocations finished"
@@ -94,9 +94,10 @@ def _pins(environment: Environment) -> dict[str, str]:
     governors = before.get("governor") or before.get("governors")
     values = set(governors.values()) if isinstance(governors, dict) else {governors} if governors else set()
     found = {}
-    if values != {"performance"}:
-        seen = ", ".join(sorted(map(str, values))) or "not visible"
-        found["not-pinned"] = f"clock governor {seen}"
+    if not values:
+        found["not-pinnable"] = "clock governor not visible, as on virtual machines"
+    elif values != {"performance"}:
+        found["not-pinned"] = f"clock governor {', '.join(sorted(map(str, values)))}"
     if after and before and after != before:
         lost = sorted(key for key in before if after.get(key) != before[key])
         found["pin-lost"] = "changed during the run: " + ", ".join(lost)
