@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgebench.artifacts.artifact import load_artifact
@@ -52,6 +52,8 @@ class RunOptions:
 def build_requests(models: Sequence[Path], options: RunOptions) -> list[RowRequest]:
     """Every row asked for, examined on the host. Raises `UsageError` before any device is touched."""
     _check(models, options)
+    if len(models) == 1:
+        options = replace(options, label=options.label or options.name)
     requests = []
     for path in models:
         for ask in _variants(path, options):
@@ -160,8 +162,6 @@ def _request(path: Path, ask: VariantAsk, options: RunOptions) -> RowRequest:
 
 def _unique_labels(requests: list[RowRequest], options: RunOptions) -> list[RowRequest]:
     """Rows that differ only in a multiplied option say so in their label."""
-    from dataclasses import replace
-
     lists = {
         "backend": options.backends,
         "accelerator": options.accelerators,

@@ -45,6 +45,13 @@ def test_a_given_label_is_kept(tmp_path: Path) -> None:
     assert row.label == "mine"
 
 
+def test_one_model_with_a_name_is_labelled_with_it(tmp_path: Path) -> None:
+    (row,) = build_requests([model(tmp_path / "a.onnx")], options(name="net"))
+    assert (row.model, row.label) == ("net", "net")
+    (row,) = build_requests([model(tmp_path / "a.onnx")], options(name="net", label="mine"))
+    assert (row.model, row.label) == ("net", "mine")
+
+
 def test_names_are_one_line(tmp_path: Path) -> None:
     (row,) = build_requests([model(tmp_path / "two\nlines\x1b[31m é.onnx")], options())
     assert row.model == "two\\nlines\\x1b[31m \\xe9"
