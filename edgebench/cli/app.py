@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 import traceback
+from collections.abc import Sequence
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -14,6 +16,8 @@ from edgebench import __version__
 from edgebench.cli import devices, history, inspect, mock, power, run, schema, store
 from edgebench.cli.output import fail, set_verbosity
 from edgebench.errors import EdgebenchError
+
+_LOUDNESS = re.compile("-q+|-v+|--quiet|--verbose")
 
 app = typer.Typer(
     name="edgebench",
@@ -61,12 +65,19 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def loudness_first(args: Sequence[str]) -> list[str]:
+    """The arguments with -q and -v, wherever they were typed before a `--`, in front: they belong to every command."""
+    end = args.index("--") if "--" in args else len(args)
+    moved = [arg for arg in args[:end] if _LOUDNESS.fullmatch(arg)]
+    return [*moved, *(arg for arg in args[:end] if not _LOUDNESS.fullmatch(arg)), *args[end:]]
+
+
 def main() -> None:
     """Run the program and exit with its code (interface.md lists them)."""
     signal.signal(signal.SIGTERM, _terminate)
     signal.signal(signal.SIGHUP, _terminate)
     try:
-        app(standalone_mode=True)
+        app(args=loudness_first(sys.argv[1:]), standalone_mode=True)
     except EdgebenchError as error:
         sys.exit(fail(error))
     except KeyboardInterrupt:

@@ -13,7 +13,11 @@ from edgebench.cli.output import out, tell, write_document
 if TYPE_CHECKING:
     from edgebench.controller.devices import DeviceEntry
 
-app = typer.Typer(no_args_is_help=True, help="The user's devices: add, look at, prepare, put back in order.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The user's devices: add, look at, prepare, put back in order.\n\n"
+    "Example: edgebench devices check jetson-nano",
+)
 Json = Annotated[str | None, typer.Option("--json", metavar="PATH|-", help="Write JSON to a file, or - for stdout.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A device of `edgebench devices list`.")]
 

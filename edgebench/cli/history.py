@@ -28,7 +28,9 @@ class HistoryGroup(TyperGroup):
         return super().parse_args(ctx, args if named else ["show", *args])
 
 
-app = typer.Typer(cls=HistoryGroup, help="Look back: stored runs, one run in full, reported rows.")
+app = typer.Typer(
+    cls=HistoryGroup, help="Look back: stored runs, one run in full, reported rows.\n\nExample: edgebench history last"
+)
 
 
 def register(parent: typer.Typer) -> None:

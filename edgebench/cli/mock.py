@@ -13,7 +13,7 @@ import typer
 if TYPE_CHECKING:
     from edgebench.controller.devices import DeviceEntry
 
-app = typer.Typer(no_args_is_help=True, help="Simulated devices.")
+app = typer.Typer(no_args_is_help=True, help="Simulated devices.\n\nExample: edgebench mock start jetson-nano")
 
 BOARDS = {
     "localhost": ("rapl", "a PC: energy counters, one thermal zone"),
@@ -54,8 +54,7 @@ def start(
 ) -> None:
     """Serve a simulated device, registered while this runs; Ctrl-C ends it.
 
-    It computes on this machine; its sensors and clocks are simulated, its power follows this machine's load. All its
-    rows are marked simulated and have grade D.
+    It computes on this machine; sensors and clocks are simulated, power follows this machine's load. Rows get grade D.
 
     Example: edgebench mock start localhost
     """

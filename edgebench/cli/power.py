@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from edgebench.records import Run
 
-app = typer.Typer(no_args_is_help=True, help="External power meters.")
+app = typer.Typer(no_args_is_help=True, help="External power meters.\n\nExample: edgebench power attach last meter.csv")
 
 SHOWN = ("power_mean", "power_idle", "energy_gross", "energy_net", "power_at_fps")
 

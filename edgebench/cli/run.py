@@ -31,7 +31,9 @@ def run(
     accelerator: Annotated[
         str | None, typer.Option(rich_help_panel=WHAT, help="Where it runs: cpu, cuda... Comma list.")
     ] = None,
-    precision: Annotated[str | None, typer.Option(rich_help_panel=WHAT, help="Comma list.")] = None,
+    precision: Annotated[
+        str | None, typer.Option(rich_help_panel=WHAT, help="Must be the file's own. Comma list.")
+    ] = None,
     threads: Annotated[
         str | None, typer.Option(rich_help_panel=WHAT, help="Threads of the runtime. Comma list.")
     ] = None,
@@ -43,9 +45,13 @@ def run(
         Texts, typer.Option(rich_help_panel=WHAT, metavar="KEY=VALUE", help="governor=..., affinity=...; repeatable.")
     ] = [],  # noqa: B006
     shape: Annotated[Texts, typer.Option(rich_help_panel=INPUTS, metavar="NAME=1x3x180x320", help="Repeatable.")] = [],  # noqa: B006
-    input: Annotated[str | None, typer.Option(rich_help_panel=INPUTS, metavar="FILE.npz|FOLDER")] = None,
-    input_range: Annotated[str | None, typer.Option(rich_help_panel=INPUTS, metavar="0,255")] = None,
-    frames_per_inference: Annotated[int, typer.Option(rich_help_panel=INPUTS, min=1)] = 1,
+    input: Annotated[
+        str | None, typer.Option(rich_help_panel=INPUTS, metavar="FILE.npz|FOLDER", help="Instead of seeded noise.")
+    ] = None,
+    input_range: Annotated[
+        str | None, typer.Option(rich_help_panel=INPUTS, metavar="0,255", help="Of the inputs' values.")
+    ] = None,
+    frames_per_inference: Annotated[int, typer.Option(rich_help_panel=INPUTS, min=1, help="For FPS.")] = 1,
     quick: Annotated[bool, typer.Option("--quick", rich_help_panel=HOW, help="20-30 s a variant, grade C.")] = False,
     publish: Annotated[bool, typer.Option("--publish", rich_help_panel=HOW, help="25 min a variant.")] = False,
     invocations: Annotated[int | None, typer.Option(rich_help_panel=HOW, min=1, help="Fresh processes.")] = None,
@@ -55,23 +61,35 @@ def run(
     target_fps: Annotated[
         float | None, typer.Option(rich_help_panel=HOW, min=0.001, help="Also run paced at this rate.")
     ] = None,
-    power: Annotated[str, typer.Option(rich_help_panel=CHECKS, metavar="auto|off|SOURCE")] = "auto",
+    power: Annotated[
+        str, typer.Option(rich_help_panel=CHECKS, metavar="auto|off|SOURCE", help="ina3221, rapl, nvml or hwmon.")
+    ] = "auto",
     power_csv: Annotated[
         str | None, typer.Option(rich_help_panel=CHECKS, metavar="FILE", help="A meter's growing file: t_unix_s,watts.")
     ] = None,
-    no_memory: Annotated[bool, typer.Option("--no-memory", rich_help_panel=CHECKS)] = False,
-    reference: Annotated[str | None, typer.Option(rich_help_panel=CHECKS, metavar="MODEL")] = None,
-    min_psnr: Annotated[float, typer.Option(rich_help_panel=CHECKS, metavar="DB")] = 30.0,
-    require_delegated: Annotated[str | None, typer.Option(rich_help_panel=CHECKS, metavar="95%")] = None,
+    no_memory: Annotated[bool, typer.Option("--no-memory", rich_help_panel=CHECKS, help="Leave its pass out.")] = False,
+    reference: Annotated[
+        str | None, typer.Option(rich_help_panel=CHECKS, metavar="MODEL", help="Compare outputs with its.")
+    ] = None,
+    min_psnr: Annotated[
+        float, typer.Option(rich_help_panel=CHECKS, metavar="DB", help="Under it: wrong-output.")
+    ] = 30.0,
+    require_delegated: Annotated[
+        str | None, typer.Option(rich_help_panel=CHECKS, metavar="95%", help="Less: delegate-partial.")
+    ] = None,
     quality: Annotated[Texts, typer.Option(rich_help_panel=NOTES, metavar="NAME=VALUE", help="Repeatable.")] = [],  # noqa: B006
     name: Annotated[str | None, typer.Option(rich_help_panel=NOTES, help="The model's name.")] = None,
     label: Annotated[str | None, typer.Option(rich_help_panel=NOTES, help="The row's label.")] = None,
-    note: Annotated[str | None, typer.Option(rich_help_panel=NOTES)] = None,
-    parent: Annotated[str | None, typer.Option(rich_help_panel=NOTES, metavar="RUN|LABEL")] = None,
+    note: Annotated[str | None, typer.Option(rich_help_panel=NOTES, help="Kept with the row.")] = None,
+    parent: Annotated[
+        str | None, typer.Option(rich_help_panel=NOTES, metavar="RUN|LABEL", help="What it was made from.")
+    ] = None,
     tag: Annotated[Texts, typer.Option(rich_help_panel=NOTES, metavar="K=V", help="Repeatable.")] = [],  # noqa: B006
-    flops_as: Annotated[str, typer.Option(rich_help_panel=OUTPUT, metavar="macs|flops")] = "macs",
-    store: Annotated[str | None, typer.Option(rich_help_panel=OUTPUT, metavar="URL")] = None,
-    json: Annotated[str | None, typer.Option(rich_help_panel=OUTPUT, metavar="PATH|-")] = None,
+    flops_as: Annotated[
+        str, typer.Option(rich_help_panel=OUTPUT, metavar="macs|flops", help="What the table counts.")
+    ] = "macs",
+    store: Annotated[str | None, typer.Option(rich_help_panel=OUTPUT, metavar="URL", help="The results store.")] = None,
+    json: Annotated[str | None, typer.Option(rich_help_panel=OUTPUT, metavar="PATH|-", help="The report.")] = None,
     samples: Annotated[
         bool, typer.Option("--samples", rich_help_panel=OUTPUT, help="Raw samples in the JSON.")
     ] = False,

@@ -13,7 +13,7 @@ from edgebench.errors import UsageError
 if TYPE_CHECKING:
     from edgebench.store import Problem
 
-app = typer.Typer(no_args_is_help=True, help="Care of the results store.")
+app = typer.Typer(no_args_is_help=True, help="Care of the results store.\n\nExample: edgebench store check")
 
 UNSOUND = 4
 StoreOption = Annotated[str | None, typer.Option("--store", metavar="URL", help="The results store.")]
