@@ -17,7 +17,7 @@ from edgebench.controller.planning import job_steps, planned_seconds
 from edgebench.controller.requests import RunOptions, build_requests
 from edgebench.controller.rows import RowRequest
 from edgebench.controller.session import new_id, now_text
-from edgebench.errors import Interrupted
+from edgebench.errors import Interrupted, UnknownName
 from edgebench.records import Report, Run, Session, SessionDevice, to_json
 from edgebench.report.details import detail_lines
 from edgebench.report.table import WIDE, notes, runs_table
@@ -49,9 +49,21 @@ def measure(job: Job) -> int:
         _show_plan(job, entries, requests)
         return 0
     with open_store(job.store) as store:
+        _check_parent(store, job.options.parent)
         results = _on_devices(store, entries, requests)
         _show(job, store, results)
     return exit_code(results)
+
+
+def _check_parent(store: Store, parent: str | None) -> None:
+    """A parent may be a label that is yet to come, but a typo should be seen. Prints a line, refuses nothing."""
+    if parent is None:
+        return
+    try:
+        store.run(parent)
+    except UnknownName:
+        if not any(row.label == parent for row in store.latest()):
+            err().print(f"--parent {parent}: no stored run and no label is called so (yet)", markup=False)
 
 
 def _on_devices(store: Store, entries: Sequence[DeviceEntry], requests: Sequence[RowRequest]) -> list[DeviceResult]:

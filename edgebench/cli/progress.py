@@ -63,7 +63,7 @@ class LiveView:
         """Show where the job is."""
         name = event.get("ev")
         if name == "plan":
-            self._plan(label, event)
+            self._plan(f"{device}: {label}", event)
         elif name == "step":
             self._at = self._step_text(event)
         elif name == "block":
@@ -71,7 +71,7 @@ class LiveView:
             if device in self._local:
                 return
         elif name == "done":
-            self._provisional(label, event)
+            self._provisional(f"{device}: {label}", event)
         elif not (name == "phase" and str(event.get("name")).startswith("idle")):
             return
         phase = f" {event['name']}" if name == "phase" else ""

@@ -85,6 +85,8 @@ def prune(
     from edgebench.store import open_store
     from edgebench.units import bytes_text
 
+    if before.endswith("m") and before[:-1].isdigit():
+        raise UsageError(f"--before {before}: minutes or months?", hint="say it in days: --before 30d")
     moment = parse_moment(before, "--before")
     with open_store(store, create=False) as opened:
         found = opened.prune(moment, samples_only=samples_only)

@@ -18,6 +18,7 @@ from edgebench.errors import ModelError, UnknownName, UsageError, nearest_hint
 
 PRECISIONS = ("fp32", "fp16", "int8", "int16", "bf16")
 PREPARE_KEYS = ("power-mode", "clocks", "fan", "governor", "affinity", "airplane", "temperature-gate")
+POWER_SOURCES = ("auto", "off", "ina3221", "rapl", "nvml", "hwmon")
 SUPPORTED_PREPARE = ("governor", "affinity")
 
 
@@ -74,6 +75,8 @@ def _check(models: Sequence[Path], options: RunOptions) -> None:
     library = options.options.get("custom_op_library")
     if library and not Path(library).is_file():
         raise UsageError(f"custom_op_library: no such file: {library}", hint="give a path on this host")
+    if options.settings.power not in POWER_SOURCES:
+        raise UnknownName("power source", options.settings.power, POWER_SOURCES)
     if options.power_csv:
         read_meter(Path(options.power_csv))
     if options.label and len(models) > 1:

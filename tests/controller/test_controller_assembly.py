@@ -93,7 +93,7 @@ def test_all_failed_gives_the_first_failure_and_no_metrics(tmp_path: Path) -> No
 def test_an_interrupted_job_keeps_its_invocations(tmp_path: Path) -> None:
     run, samples = assemble(make_context(), steady_job(k=2).finished(tmp_path, code="interrupted"))
     assert (run.outcome.status, run.outcome.code) == ("failed", "interrupted")
-    assert run.outcome.message == "interrupted after 2 invocations"
+    assert run.outcome.message == "stopped after 2 invocations"
     assert len(samples) == 4
 
 
@@ -131,6 +131,26 @@ def test_an_unfinished_pass_is_never_steady_by_its_trend(tmp_path: Path) -> None
     assert run.steady.class_ == "never-steady"
     assert run.outcome.status == "unstable"
     assert run.grade.letter == "C"
+
+
+def test_a_minority_that_never_got_steady_is_no_unstable_run(tmp_path: Path) -> None:
+    drift = (np.linspace(10, 20, 600) * MS).astype(np.int64)
+    for drifting, status in ((3, "ok"), (4, "unstable")):
+        job = steady_job(k=6 - drifting)
+        for j in range(drifting):
+            job.step("invocation", drift.tolist(), begin=(10 + j) * 100 * S)
+        run, _ = assemble(make_context(), job.finished(tmp_path))
+        assert run.steady.counts["never-steady"] == drifting
+        assert run.outcome.status == status
+        assert ("never-steady" in {reason.code for reason in run.grade.reasons}) == (status == "unstable")
+
+
+def test_a_soak_of_another_speed_than_the_invocations_is_told(tmp_path: Path) -> None:
+    for soak_ms, told in ((11, False), (15, True), (7, True)):
+        job = steady_job()
+        job.step("soak", [soak_ms * MS] * 3000, begin=1000 * S)
+        run, _ = assemble(make_context(), job.finished(tmp_path))
+        assert ("rates-differ" in {warning.code for warning in run.warnings}) == told
 
 
 def test_outliers_are_counted_and_joined_with_their_moment(tmp_path: Path) -> None:

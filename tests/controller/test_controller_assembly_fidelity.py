@@ -53,7 +53,14 @@ def test_the_worst_reason_decides_and_comes_first() -> None:
     found = grade({"not-pinned": "seen", "quick": "quick"})
     assert found.letter == "C"
     assert [reason.code for reason in found.reasons] == ["quick", "not-pinned"]
-    assert found.reasons[0].remedy == "--publish, 25 min"
+    assert found.reasons[0].remedy == "B: --publish, 25 min"
+    assert found.reasons[1].remedy == "--prepare governor=performance, 1 min"  # alone it would not lift the grade
+
+
+def test_a_remedy_says_to_which_grade_it_lifts() -> None:
+    assert grade({"quick": "quick"}).reasons[0].remedy == "A: --publish, 25 min"
+    both = grade({"quick": "quick", "foreign-load": "others"})
+    assert [(reason.remedy or "")[:2] for reason in both.reasons] == ["st", "--"]
 
 
 def test_no_reason_is_an_a() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edgebench.records import Grade, GradeReason, Letter
@@ -45,14 +46,14 @@ REASONS: tuple[Reason, ...] = (
     Reason("pin-lost", "a pin was gone after the run", "C", "find what changed it; run again", 4),
     Reason("gate-skipped", "the temperature gate was skipped", "B", "leave the gate on", 5),
     Reason("spread", f"interval wider than the device's noise floor, or than {SPREAD_LIMIT:.0%}", "B", "--publish", 25),
-    Reason("fallback", "part of the model ran elsewhere than asked", "C", "edgebench bisect; --require-delegated", 5),
+    Reason("fallback", "part of the model ran elsewhere than asked", "C", "--require-delegated refuses it", 5),
     Reason("quantised-timer", "the timer is too coarse for a spread", "C", "a larger batch or input", 4),
     Reason("sampler-cost", f"the sampler took over {SAMPLER_LIMIT:.0%} of a core", "C", "--power off", 4),
     Reason("sampler-shift", f"telemetry shifted the median by over {SHIFT_LIMIT:.0%}", "C", "--power off", 4),
     Reason("aggregate-only", "the tool gives no samples", "B", "a backend that gives samples", 0),
-    Reason("charging", "the battery was charging", "D", "run --unplugged", 5),
+    Reason("charging", "the battery was charging", "D", "unplug it", 5),
     Reason("battery-low", "the battery was low", "C", "charge it first", 60),
-    Reason("not-interleaved", "runs of different sessions compared", "B", "edgebench compare", 10),
+    Reason("not-interleaved", "runs of different sessions compared", "B", "measure both in one session", 10),
     Reason("damaged-record", "part of the device's record was unreadable", "C", "run again", 4),
     Reason("cut-short", "`--max-time` cut iterations or invocations", "C", "a longer --max-time", 10),
 )
@@ -62,11 +63,22 @@ BY_CODE = {reason.code: reason for reason in REASONS}
 
 
 def grade(found: dict[str, str]) -> Grade:
-    """The grade that the found reasons leave: code -> what was seen. Raises KeyError for a code not in the table."""
+    """The grade that the found reasons leave: code -> what was seen. Raises KeyError for a code not in the table.
+
+    A remedy that alone would lift the grade says to what: `A: --publish, 25 min`.
+    """
     ordered = sorted(found, key=lambda code: (-ord(BY_CODE[code].best), code))
-    reasons = [GradeReason(code=code, text=found[code], remedy=_remedy(BY_CODE[code])) for code in ordered]
-    letter: Letter = max((BY_CODE[code].best for code in found), default="A")
+    letter = _left(ordered)
+    reasons = []
+    for code in ordered:
+        without = _left([other for other in ordered if other != code])
+        lifts = f"{without}: " if without < letter else ""
+        reasons.append(GradeReason(code=code, text=found[code], remedy=lifts + _remedy(BY_CODE[code])))
     return Grade(letter=letter, reasons=reasons)
+
+
+def _left(codes: Iterable[str]) -> Letter:
+    return max((BY_CODE[code].best for code in codes), default="A")
 
 
 def _remedy(reason: Reason) -> str:

@@ -160,6 +160,11 @@ def steady_summary(measured: Sequence[MeasuredInvocation]) -> SteadySummary:
     return SteadySummary(class_=found.kind, counts=found.counts)
 
 
+def mostly_never_steady(steady: SteadySummary) -> bool:
+    """Whether more than half of the invocations never got steady: the commonest of five classes may be a minority."""
+    return 2 * steady.counts.get("never-steady", 0) > sum(steady.counts.values())
+
+
 def timer_check(measured: Sequence[MeasuredInvocation], resolution_ns: int) -> TimerCheck | None:
     """Whether the timer is fine enough for a spread to mean anything."""
     if not measured:

@@ -24,7 +24,7 @@ def memory_metrics(context: RunContext, job: JobEvents) -> tuple[MemoryInfo, dic
     imported = by_name.get("imported", {}).get("VmRSS")
     delta = peak - imported if peak is not None and imported is not None else None
     estimated = context.facts.estimated_peak_bytes
-    dip = _dip(by_name)
+    dip = None if context.device.simulated else _dip(by_name)
     info = MemoryInfo(
         state="ok",
         stages=stages,

@@ -12,6 +12,7 @@ from edgebench.controller.assembly.grade import (
     SAMPLER_LIMIT,
     SPREAD_LIMIT,
 )
+from edgebench.controller.assembly.latency import mostly_never_steady
 from edgebench.controller.events import JobEvents
 from edgebench.controller.planning import reduced_text
 from edgebench.controller.spec import RunContext
@@ -61,7 +62,7 @@ def _how_measured(
     good = sum(one.outcome.status == "ok" for one in invocations)
     if good and any(one.outcome.status == "failed" for one in invocations):
         found["invocations-failed"] = f"{good} of {planned} invocations finished"
-    if steady.class_ == "never-steady":
+    if mostly_never_steady(steady):
         found["never-steady"] = "never steady: " + ", ".join(f"{n} {kind}" for kind, n in steady.counts.items())
     if job.damaged or job.end is None:
         found["damaged-record"] = f"{job.damaged} damaged events" if job.damaged else "the record has no end"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from edgebench.controller.assembly.environment import describe_environment, temperature_metric
 from edgebench.controller.assembly.fidelity import judge_fidelity
 from edgebench.controller.assembly.grade import grade
@@ -12,6 +14,7 @@ from edgebench.controller.assembly.latency import (
     invocation_records,
     latency_metrics,
     measured_invocations,
+    mostly_never_steady,
     outcome_code,
     steady_summary,
     step_outcome,
@@ -40,11 +43,13 @@ from edgebench.records import (
     Warn,
 )
 from edgebench.store.answers import SampleKey
+from edgebench.units import NS_PER_MS, significant
 
 Samples = dict[SampleKey, Ints]
 """Raw arrays of a run."""
 
 OUTLIER_SHARE = 0.01
+RATES_APART = 1.25
 
 
 def assemble(context: RunContext, job: CollectedJob) -> tuple[Run, Samples]:
@@ -127,7 +132,7 @@ def judge_outcome(
     good = [one for one in invocations if one.outcome.status == "ok" and one.iterations]
     ended = str((job.end or {}).get("code") or "")
     if ended == "interrupted":
-        return Outcome(status="failed", code="interrupted", message=f"interrupted after {len(good)} invocations")
+        return Outcome(status="failed", code="interrupted", message=f"stopped after {len(good)} invocations")
     if not good:
         return _first_failure(job, ended)
     if fidelity.state == "wrong":
@@ -147,8 +152,9 @@ def judge_outcome(
             code=outcome_code(ended, "device-lost"),
             message=f"{len(good)} invocations finished; {why}",
         )
-    if steady.class_ == "never-steady":
-        return Outcome(status="unstable", message="most invocations never got steady")
+    if mostly_never_steady(steady):
+        never, all_ = steady.counts["never-steady"], sum(steady.counts.values())
+        return Outcome(status="unstable", message=f"{never} of {all_} invocations never got steady")
     return Outcome(status="ok")
 
 
@@ -200,6 +206,7 @@ def _warnings(context: RunContext, job: JobEvents, invocations: Sequence[Invocat
     events = job.warnings + [w for step in job.steps.values() for w in step.warnings]
     seen = {(str(w.get("code")), str(w.get("text"))): w for w in events}
     told += [Warn(code=code, text=text, hint=w.get("hint")) for (code, text), w in seen.items()]
+    told += _rates_differ(job, invocations)
     shares = [one.outliers.over_2x for one in invocations if one.outcome.status == "ok"]
     if shares and max(shares) > OUTLIER_SHARE:
         text = f"up to {max(shares):.1%} of the iterations took over twice the median"
@@ -211,6 +218,21 @@ def _warnings(context: RunContext, job: JobEvents, invocations: Sequence[Invocat
         text = f"not counted in MACs: {', '.join(context.facts.uncounted[:3])}"
         told.append(Warn(code="uncounted-ops", text=text, hint="`edgebench inspect` lists them all"))
     return told
+
+
+def _rates_differ(job: JobEvents, invocations: Sequence[Invocation]) -> list[Warn]:
+    """Soak and invocations ran the same model: where they disagree, something changed between them."""
+    medians = [one.median_ms for one in invocations if one.median_ms is not None]
+    soak = [step for step in job.of_pass("soak") if step.ok and step.duration_ns.size]
+    if not medians or not soak:
+        return []
+    soaked, invoked = float(np.median(soak[-1].duration_ns)) / NS_PER_MS, float(np.median(medians))
+    if 1 / RATES_APART < soaked / invoked < RATES_APART:
+        return []
+    text = f"the soak took {significant(soaked)} ms an inference, the invocations {significant(invoked)} ms"
+    return [
+        Warn(code="rates-differ", text=text, hint="something changed in between; run again on an idle, cool device")
+    ]
 
 
 def _samples(job: JobEvents) -> Samples:
