@@ -97,7 +97,7 @@ def edgebench_here(room: Room, capfd: pytest.CaptureFixture[str], *args: str, **
 # what is typed after `run --device board`, what the error says, what its hint says
 MISTAKES = {
     "missing": ("conf.onnx", "no such file: ", "did you mean `conv.onnx`?"),
-    "missing folder": ("no/such/folder.onnx", "no such file: no/such/folder.onnx", "there is no file in no/such"),
+    "missing folder": ("no/such/folder.onnx", "no such file: no/such/folder.onnx", "there is no model in no/such"),
     "no model": ("notes.onnx", "notes.onnx is truncated or damaged", "compare its size with the original"),
     "empty": ("empty.onnx", "empty.onnx is empty", "download the file itself"),
     "truncated": ("cut.onnx", "cut.onnx is truncated or damaged", "compare its size with the original"),
