@@ -64,6 +64,17 @@ def test_energy_by_kind_of_source(tmp_path: Path, wrap: float | None) -> None:
     assert found["energy_net"] == pytest.approx((BUSY_W - IDLE_W) * 20, rel=0.02)
 
 
+def test_the_sensors_own_errors_are_told_beside_the_statistical_interval(tmp_path: Path) -> None:
+    job = power_job()
+    job.step("invocation", [10 * MS] * 50)
+    for event in job.events:
+        if event["ev"] == "source":
+            event["resolution_w"] = 1.2
+    gross = assembled(job, tmp_path).metrics["energy_gross"]
+    step_u = 1.2 / 12**0.5 * 20  # W of a uniform step, over 20 ms an item, in mJ
+    assert gross.method == f"u = {step_u:.3g} mJ with the sensor's own errors"
+
+
 def test_a_value_needs_twenty_samples(tmp_path: Path) -> None:
     job = power_job(period=4 * S)
     job.step("invocation", [10 * MS] * 50)

@@ -170,6 +170,7 @@ def _watts(window: WindowEnergy) -> Metric:
 def _figure(figure: Figure) -> Metric:
     if figure.mj_per_item is None:
         return Metric(unit="mJ", state="unavailable", why=figure.why)
+    total = figure.u_mj_per_item
     return Metric(
         unit="mJ",
         value=figure.mj_per_item,
@@ -178,6 +179,7 @@ def _figure(figure: Figure) -> Metric:
         k=1,
         window="soak",
         statistic="per item",
+        method=f"u = {total:.3g} mJ with the sensor's own errors" if total is not None else None,
         why=figure.why,
     )
 
