@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgebench.cli.output import err
 from edgebench.controller.planning import reduced_text
+from edgebench.controller.view import SilentView
 from edgebench.records import Run
 from edgebench.report.cells import grade_cell, metric_cell, status_cell
 from edgebench.report.sparkline import sparkline
@@ -133,24 +134,12 @@ class LiveView:
         self._status._live.refresh()  # Status has no public refresh
 
 
-class PlainView:
-    """For pipes and logs: no progress, only what must be told."""
-
-    def phase(self, device: str, name: str, detail: str = "") -> None:
-        """Nothing."""
-
-    def transfer(self, device: str, what: str, done: int, total: int) -> None:
-        """Nothing."""
-
-    def event(self, device: str, label: str, event: Mapping[str, Any]) -> None:
-        """Nothing."""
+class PlainView(SilentView):
+    """For pipes and logs: no progress, only what must be told; the table comes at the end."""
 
     def tell(self, text: str) -> None:
         """Print the line."""
         err().print(text, markup=False)
-
-    def row(self, run: Run) -> None:
-        """Nothing: the table comes at the end."""
 
     def close(self) -> None:
         """Nothing."""

@@ -59,6 +59,8 @@ def build_requests(models: Sequence[Path], options: RunOptions) -> list[RowReque
     for path in models:
         for ask in _variants(path, options):
             requests.append(_request(path, ask, options))
+        if options.reference:
+            _check_reference(Path(options.reference), path)
     return _unique_labels(requests, options)
 
 
@@ -141,8 +143,6 @@ def _default_backend(path: Path) -> str:
 
 def _request(path: Path, ask: VariantAsk, options: RunOptions) -> RowRequest:
     _, facts, ask = examine(path, ask, ask.batch if options.batches != (None,) else None)
-    if options.reference:
-        _check_reference(Path(options.reference), path)
     stem = _one_line(path.stem)
     return RowRequest(
         model_path=path,

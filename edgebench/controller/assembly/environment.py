@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from edgebench.controller.assembly.moments import find_moments, foreign_shares
+from edgebench.controller.assembly.moments import Moment, foreign_shares
 from edgebench.controller.events import JobEvents, Series
 from edgebench.records import Environment, Invocation, Metric
 
@@ -27,7 +27,9 @@ FINGERPRINT_FACTS = (
 )
 
 
-def describe_environment(job: JobEvents, backend_version: str | None, invocations: Sequence[Invocation]) -> Environment:
+def describe_environment(
+    job: JobEvents, backend_version: str | None, invocations: Sequence[Invocation], moments: Sequence[Moment]
+) -> Environment:
     """The environment record of a run."""
     utils = [one.cpu_util for one in invocations if one.cpu_util is not None]
     sampler = job.sampler
@@ -39,7 +41,7 @@ def describe_environment(job: JobEvents, backend_version: str | None, invocation
         pins_after=dict(job.after.get("pins") or {}),
         frequencies_mhz=_ranges(job, "cpufreq", 1000.0),
         temperatures_c=_ranges(job, "thermal", 1000.0),
-        throttle=sorted({kind for _, _, kind in find_moments(job) if kind.startswith("throttle")}),
+        throttle=sorted({kind for _, _, kind in moments if kind.startswith("throttle")}),
         foreign_load=foreign_load(job),
         cpu_util=min(utils) if utils else None,
         sampler={

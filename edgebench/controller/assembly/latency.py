@@ -59,10 +59,14 @@ def measured_invocations(steps: Sequence[StepEvents]) -> list[MeasuredInvocation
 
 
 def invocation_records(
-    steps: Sequence[StepEvents], moments: Sequence[Moment], threads: int | None, names: Sequence[str]
+    steps: Sequence[StepEvents],
+    measured: Sequence[MeasuredInvocation],
+    moments: Sequence[Moment],
+    threads: int | None,
+    names: Sequence[str],
 ) -> list[Invocation]:
     """A record of every planned invocation, the failed ones with their outcome."""
-    by_index = {one.step.index: one for one in measured_invocations(steps)}
+    by_index = {one.step.index: one for one in measured}
     return [_record(at, step, by_index.get(step.index), moments, threads, names) for at, step in enumerate(steps)]
 
 

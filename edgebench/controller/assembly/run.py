@@ -60,7 +60,8 @@ def assemble(context: RunContext, job: CollectedJob) -> tuple[Run, Samples]:
     threads = effective.get("threads")
     threads = threads if isinstance(threads, int) else None
     measured = measured_invocations(steps)
-    invocations = invocation_records(steps, find_moments(events), threads, context.inputs)
+    moments = find_moments(events)
+    invocations = invocation_records(steps, measured, moments, threads, context.inputs)
     timer = timer_check(measured, int((events.hello.get("clock") or {}).get("resolution_ns") or 1))
     metrics = latency_metrics(measured, timer)
     soak, soak_figures = soak_metrics(context, events)
@@ -69,7 +70,7 @@ def assemble(context: RunContext, job: CollectedJob) -> tuple[Run, Samples]:
     memory, memory_figures = memory_metrics(context, events)
     placement = judge_placement(context, events)
     fidelity = judge_fidelity(context, job)
-    environment = describe_environment(events, _version(events), invocations)
+    environment = describe_environment(events, _version(events), invocations, moments)
     steady = steady_summary(measured)
     metrics |= soak_figures | paced_figures | power_figures | memory_figures
     metrics |= {"temperature_max": temperature_metric(events), "cpu_util": _util_metric(environment.cpu_util)}
