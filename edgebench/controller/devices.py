@@ -165,7 +165,8 @@ def _meant(name: str, entries: dict[str, DeviceEntry]) -> list[DeviceEntry]:
         raise UnknownName("device", name, entries, hint=f"several devices have that profile: {both}; name one")
     close = nearest_hint(name, entries)
     add = f"add it: `edgebench devices add user@host --name {name}`" if NAME.fullmatch(name) else ""
-    raise UnknownName("device", name, entries, hint=" Or ".join(part for part in (close, add) if part))
+    joined = " Or " if close and close.endswith("?") else "; or "
+    raise UnknownName("device", name, entries, hint=joined.join(part for part in (close, add) if part))
 
 
 def save_device(entry: DeviceEntry, path: Path | None = None) -> None:
