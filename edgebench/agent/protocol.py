@@ -5,6 +5,8 @@ The only module of the agent that the host imports. Python 3.6, standard library
 A **frame** is one line: ``EB1 <nonce> <seq> <crc32 hex> <json>``. Whatever else stands in the stream (runtimes print)
 is not a frame and is skipped; a frame whose checksum or order is wrong is counted as damaged, never guessed at.
 The last event of a job is ``end``: a stream without it is unfinished, whatever the exit code said.
+The POSIX-sh agent cannot reckon a CRC: its frames have ``-`` in that place, and its ``end`` carries ``sha256``, the hash
+of all its frame lines before. Where that does not hold, the whole stream counts as damaged.
 
 A **job** (``job.json`` in the job's folder on the device)::
 
@@ -46,12 +48,16 @@ Steps by pass: ``invocation`` has min_time_s, min_iterations; ``soak`` seconds, 
     sampler    cpu_ns, wall_ns, reads, read_ns         what the sampler itself cost so far
     warning    code, text
     error      code, message, stage
+    tool       at, begin, end, code, offset, bytes     sh agent: one process of a step, where its text stands (outputs.txt)
+    watch      at, kind, offset, bytes                 sh agent: what was looked at while it ran (dumpsys meminfo)
+    waiting    for "unplugged"|..., text               sh agent: the job waits for its user
     done       outcome "ok"|"failed"|"skipped", code, message, signal       one a step
     end        steps_done, code|null, restored
 """
 
 import array
 import base64
+import hashlib
 import json
 import sys
 import zlib
@@ -87,7 +93,7 @@ class FrameReader(object):
 
     ``offset`` counts the bytes of frames taken so far (where to go on reading the device's file),
     ``noise`` counts lines that are no frames of ours, ``damaged`` frames with a wrong checksum or a gap before them,
-    ``ended`` is true once the ``end`` event has come.
+    ``ended`` is true once the ``end`` event has come; an ``end`` whose ``sha256`` does not hold counts as damage.
     """
 
     def __init__(self, nonce):
@@ -98,6 +104,7 @@ class FrameReader(object):
         self.ended = False
         self.next_seq = 0
         self._rest = b""
+        self._sum = hashlib.sha256()
 
     def restart(self):
         """Forget a half line: the stream is about to be read again from `offset`."""
@@ -122,20 +129,26 @@ class FrameReader(object):
             self.noise += 1 if line.strip() else 0
             return None
         self.offset += len(line) - at + 1
+        before = self._sum.hexdigest()
+        self._sum.update(line[at:] + b"\n")
         try:
             seq_text, crc_text, body = line[at + len(prefix) :].decode("utf-8").split(" ", 2)
-            seq, crc = int(seq_text), int(crc_text, 16)
-            good = zlib.crc32(("%s %d %s" % (self.nonce, seq, body)).encode("utf-8")) & 0xFFFFFFFF == crc
-            event = json.loads(body) if good else None
+            seq = int(seq_text)
+            event = json.loads(body) if crc_text == "-" or self._checks(seq, int(crc_text, 16), body) else None
         except (ValueError, UnicodeDecodeError, RecursionError):
             event = None
         if not isinstance(event, dict):
             self.damaged += 1
             return None
+        if event.get("ev") == "end" and (crc_text == "-" or "sha256" in event) and event.get("sha256") != before:
+            self.damaged += 1
         if seq != self.next_seq:
             self.damaged += 1
         self.next_seq = seq + 1
         return event
+
+    def _checks(self, seq, crc, body):
+        return zlib.crc32(("%s %d %s" % (self.nonce, seq, body)).encode("utf-8")) & 0xFFFFFFFF == crc
 
 
 def pack_ints(values):

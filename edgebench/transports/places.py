@@ -36,4 +36,17 @@ class SshPlace:
         return f"{user}{self.host}{port}"
 
 
-Place = LocalPlace | SshPlace
+@dataclass(frozen=True)
+class AdbPlace:
+    """A phone behind an adb server.
+
+    `serial` is what `adb devices` lists or the phone's own `ro.serialno`, None: the only one there.
+    `server` is "host:port", None: that of the environment (ADB_SERVER_SOCKET, ANDROID_ADB_SERVER_PORT), else the usual.
+    """
+
+    name: str
+    serial: str | None = None
+    server: str | None = None
+
+
+Place = LocalPlace | SshPlace | AdbPlace

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from edgebench.errors import EdgebenchError
 from edgebench.transports.base import Clock, Transport
-from edgebench.transports.places import LocalPlace, Place, SshPlace
+from edgebench.transports.places import AdbPlace, LocalPlace, Place, SshPlace
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _OPENERS: dict[type, tuple[str, str]] = {
     LocalPlace: ("edgebench.transports.local", "open_local"),
     SshPlace: ("edgebench.transports.ssh", "open_ssh"),
+    AdbPlace: ("edgebench.transports.adb", "open_adb"),
 }
 
 
