@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from edgebench.controller.agent_client import AgentClient, Following
+from edgebench.controller.deploy_agent import Following, deploy_python_agent
 from edgebench.controller.events import JobEvents, StepEvents, sort_events
 from edgebench.transports.local import LocalTransport
 
@@ -30,8 +30,7 @@ class AgentRuns:
     def __enter__(self) -> Self:
         self._folder = TemporaryDirectory(prefix="edgebench-bench-")
         home = Path(self._folder.name)
-        self._client = AgentClient(LocalTransport("bench"), python=sys.executable, home=str(home))
-        self._client.deploy()
+        self._client = deploy_python_agent(LocalTransport("bench"), python=sys.executable, home=str(home))
         (home / "artifacts").mkdir()
         shutil.copy(MODEL, home / "artifacts" / "model.onnx")
         self.root = Path("/")

@@ -1,40 +1,41 @@
-"""The host's hand on the agent: puts it on the device, calls its verbs, follows a job."""
+"""The host's hand on the agent: calls its verbs, follows a job."""
 
 from __future__ import annotations
 
 import json
 import secrets
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from edgebench.agent.protocol import FrameReader
-from edgebench.controller.bundle import build_agent
 from edgebench.errors import DeviceError, DeviceLocked, DeviceLost, DeviceUnfit
-from edgebench.transports.base import Completed, Transport
+from edgebench.transports.base import Transport
 
 VERB_TIMEOUT_S = 60.0
 SUPERVISOR_GONE = 3
 """Exit status of `follow` when a job's supervisor is gone without an `end`."""
 
-PYTHON_PROBE = (
-    "import sys,os,json;"
-    "sys.stdout.write('\\nEBPY '+json.dumps([list(sys.version_info[:3]),os.path.expanduser('~'),"
-    "os.path.abspath(sys.argv[1]) if sys.argv[1] else ''])+'\\n')"
-)
-
 
 class AgentClient:
-    """Calls the agent on one device. Raises `DeviceUnfit` where no usable Python is, `DeviceLost` on a broken link."""
+    """Calls the agent on one device, which `deploy_agent` has put there. Raises `DeviceLost` on a broken link.
 
-    def __init__(self, transport: Transport, *, python: str, home: str | None, root: str = "/") -> None:
+    `command` starts the agent there, in front of a verb; `python_version` is () where the agent is the POSIX-sh one.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        command: Sequence[str],
+        home: str,
+        root: str = "/",
+        python_version: tuple[int, ...] = (),
+    ) -> None:
         self.transport = transport
-        self.python = python
+        self.home = home
         self.root = root
-        self.python_version: tuple[int, ...] = ()
-        self._home = home
-        self._agent = ""
+        self.python_version = python_version
+        self._command = list(command)
 
     @property
     def device(self) -> str:
@@ -42,53 +43,22 @@ class AgentClient:
         return self.transport.name
 
     @property
-    def home(self) -> str:
-        """edgebench's folder on the device, absolute; known after `deploy`."""
-        if self._home is None:
-            raise RuntimeError("deploy() comes first")
-        return self._home
+    def interpreter(self) -> str:
+        """What runs the agent there: a Python, or `sh`."""
+        return self._command[0]
 
-    def deploy(self) -> None:
-        """Find Python and the home folder, push the agent unless its hash is already there."""
-        done = self.transport.exec([self.python, "-c", PYTHON_PROBE, self._home or ""])
-        version, user_home, given = self._probe_answer(done)
-        self.python_version = tuple(version)
-        if self.python_version < (3, 6):
-            text = ".".join(map(str, version))
-            raise DeviceUnfit(self.device, f"Python {text} is too old: 3.6 or newer is needed", hint=PYTHON_HINT)
-        self._home = given or f"{user_home}/.edgebench"
-        self.make_folder("agents")
-        agent = build_agent()
-        self._agent = f"{self._home}/agents/{agent.sha256}.zip"
-        with TemporaryDirectory() as folder:
-            source = Path(folder, "agent.zip")
-            source.write_bytes(agent.data)
-            self.transport.push(source, self._agent)
+    @property
+    def is_shell(self) -> bool:
+        """Whether it is the POSIX-sh agent, for devices without Python."""
+        return not self.python_version
 
     def make_folder(self, folder: str) -> None:
         """Make a folder below the home folder. Raises `DeviceUnfit` (`disk-full`, `permission`)."""
-        done = self.transport.exec(["mkdir", "-p", "--", f"{self.home}/{folder}"])
-        if done.returncode != 0:
-            said = done.stderr.decode("utf-8", "replace").strip()
-            code = "disk-full" if "No space left" in said else "permission"
-            hint = 'choose another folder there: `home = "/path"` in devices.toml'
-            raise DeviceUnfit(self.device, said or "cannot make a folder there", code=code, hint=hint)
-
-    def _probe_answer(self, done: Completed) -> tuple[list[int], str, str]:
-        marked = [line for line in done.stdout.decode("utf-8", "replace").splitlines() if line.startswith("EBPY ")]
-        if not marked:
-            said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
-            raise DeviceUnfit(
-                self.device,
-                f"`{self.python}` does not run there: {said[-1] if said else f'exit status {done.returncode}'}",
-                hint=PYTHON_HINT,
-            )
-        version, user_home, given = json.loads(marked[-1][5:])
-        return version, user_home, given
+        make_folder(self.transport, f"{self.home}/{folder}")
 
     def argv(self, verb: str, *args: str, nonce: str) -> list[str]:
         """The command line of a verb on the device."""
-        return [self.python, self._agent, verb, *args, "--nonce", nonce]
+        return [*self._command, verb, *args, "--nonce", nonce]
 
     def call(
         self, verb: str, *args: str, timeout_s: float = VERB_TIMEOUT_S, env: Mapping[str, str] | None = None
@@ -181,7 +151,14 @@ class Following:
                 raise DeviceLost(client.device, f"following the job broke off: {reason}")
 
 
-PYTHON_HINT = 'name another interpreter: `python = "/usr/bin/python3.8"` in devices.toml, or install python3 there'
+def make_folder(transport: Transport, path: str) -> None:
+    """Make a folder on a device, with those above it. Raises `DeviceUnfit` (`disk-full`, `permission`)."""
+    done = transport.exec(["mkdir", "-p", "--", path])
+    if done.returncode != 0:
+        said = done.stderr.decode("utf-8", "replace").strip()
+        code = "disk-full" if "No space left" in said else "permission"
+        hint = 'choose another folder there: `home = "/path"` in devices.toml'
+        raise DeviceUnfit(transport.name, said or "cannot make a folder there", code=code, hint=hint)
 
 
 def _failure(device: str, verb: str, end: dict[str, Any]) -> DeviceError:

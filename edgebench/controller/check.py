@@ -87,7 +87,7 @@ def _reached(session: DeviceSession) -> Finding:
 
 def _python(session: DeviceSession) -> Finding:
     text = ".".join(map(str, session.client.python_version))
-    return Finding("python", "ok", f"`{session.client.python}` is {text}; the agent is there", needed=True)
+    return Finding("python", "ok", f"`{session.client.interpreter}` is {text}; the agent is there", needed=True)
 
 
 CHECKS: tuple[Callable[[DeviceSession], Iterator[Finding]], ...]

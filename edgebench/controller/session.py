@@ -15,14 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from edgebench.controller.agent_client import AgentClient
+from edgebench.controller.deploy_agent import deploy_python_agent, deploy_shell_agent
 from edgebench.controller.devices import DeviceEntry
 from edgebench.controller.profiles import profile_of
 from edgebench.controller.view import View
-from edgebench.errors import ConfigError, DeviceError, DeviceLost
+from edgebench.errors import DeviceError, DeviceLost
 from edgebench.profiles import Profile
 from edgebench.records import DeviceRef, Session, SessionDevice
 from edgebench.transports.base import Transport
-from edgebench.transports.places import LocalPlace, Place, SshPlace
+from edgebench.transports.places import AdbPlace, LocalPlace, Place, SshPlace
 
 Connect = Callable[[Place], Transport]
 CONNECT_S = 5.0
@@ -43,7 +44,7 @@ def new_id() -> str:
 
 
 def place_of(entry: DeviceEntry) -> Place:
-    """How to reach a device of the user's file. Raises `ConfigError` for a transport that is not there yet."""
+    """How to reach a device of the user's file."""
     if entry.transport == "local":
         return LocalPlace(entry.name)
     if entry.transport == "ssh":
@@ -55,7 +56,7 @@ def place_of(entry: DeviceEntry) -> Place:
             key=Path(entry.key).expanduser() if entry.key else None,
             known_hosts=Path(entry.known_hosts).expanduser() if entry.known_hosts else None,
         )
-    raise ConfigError(f"[{entry.name}] transport {entry.transport!r} is not supported by this version")
+    return AdbPlace(entry.name, serial=entry.serial, server=entry.server)
 
 
 class DeviceSession(AbstractContextManager["DeviceSession"]):
@@ -91,10 +92,7 @@ class DeviceSession(AbstractContextManager["DeviceSession"]):
         self.transport = self._connect(place) if self._connect else _connect_with_retries(place, patience_s)
         try:
             self.view.phase(entry.name, "deploy")
-            self.client = AgentClient(
-                self.transport, python=entry.python or _default_python(entry), home=_home(entry), root=entry.root
-            )
-            self.client.deploy()
+            self.client = _deploy(entry, self.transport)
             self.device_id = _device_id(entry, self.transport)
         except BaseException:
             self.close()
@@ -165,6 +163,13 @@ def _connect_with_retries(place: Place, patience_s: float) -> Transport:
     from edgebench.transports.registry import connect
 
     return connect(place, total_s=patience_s)
+
+
+def _deploy(entry: DeviceEntry, transport: Transport) -> AgentClient:
+    if entry.transport == "adb":
+        return deploy_shell_agent(transport, home=entry.home, root=entry.root)
+    python = entry.python or _default_python(entry)
+    return deploy_python_agent(transport, python=python, home=_home(entry), root=entry.root)
 
 
 def _default_python(entry: DeviceEntry) -> str:
