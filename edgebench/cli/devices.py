@@ -137,24 +137,31 @@ def remove(name: Name) -> None:
 def restore(
     name: Name,
     force: Annotated[bool, typer.Option("--force", help="End the session that holds the device first.")] = False,
+    store: Annotated[str | None, typer.Option(metavar="URL", help="The results store.")] = None,
     document: Json = None,
 ) -> None:
-    """Put back what a dead session left set on a device.
+    """Put back what a dead session left set on a device, and bring home what it had measured.
 
     Example: edgebench devices restore jetson-nano --force
     """
+    from edgebench.controller.collect import collect_leftovers
     from edgebench.controller.devices import load_devices, select_device
     from edgebench.controller.restore import restore_device
     from edgebench.controller.session import DeviceSession
     from edgebench.controller.view import SilentView
+    from edgebench.store import open_store
 
     entry = select_device(name, load_devices())
-    with DeviceSession(entry, SilentView()) as session:
+    with DeviceSession(entry, SilentView()) as session, open_store(store) as results:
         done = restore_device(session, force=force)
+        collected = collect_leftovers(session, results, SilentView())
     if document:
-        write_document(json.dumps({"device": entry.name, **done.document()}, indent=2), document)
+        ids = [run.id for run in collected]
+        write_document(json.dumps({"device": entry.name, **done.document(), "collected": ids}, indent=2), document)
     for line in done.lines():
         tell(f"{entry.name}: {line}")
+    for run in collected:
+        tell(f"{entry.name}: collected {run.variant.label}: `edgebench history {run.id[:8]}`")
     if done.failed:
         raise typer.Exit(4)
 

@@ -17,7 +17,7 @@ from edgebench.controller.planning import job_steps, planned_seconds
 from edgebench.controller.requests import RunOptions, build_requests
 from edgebench.controller.rows import RowRequest
 from edgebench.controller.session import new_id, now_text
-from edgebench.errors import Interrupted, UnknownName
+from edgebench.errors import Interrupted, UnknownName, UsageError
 from edgebench.records import Report, Run, Session, SessionDevice, to_json
 from edgebench.report.details import detail_lines
 from edgebench.report.table import WIDE, notes, runs_table
@@ -37,6 +37,7 @@ class Job:
     json: str | None = None
     samples: bool = False
     dry_run: bool = False
+    detach: bool = False
     flops_as: str = "macs"
 
 
@@ -44,15 +45,30 @@ def measure(job: Job) -> int:
     """Carry the command out; return its exit code. Raises `UsageError` before any device is touched."""
     check_target(job.json)
     entries = select_devices(job.devices, load_devices())
+    _check_unplugged(job, entries)
     requests = build_requests(job.models, job.options)
     if job.dry_run:
         _show_plan(job, entries, requests)
         return 0
+    _check_detach(job, requests)
     with open_store(job.store) as store:
         _check_parent(store, job.options.parent)
-        results = _on_devices(store, entries, requests)
+        results = _on_devices(store, entries, requests, detach=job.detach)
         _show(job, store, results)
     return exit_code(results)
+
+
+def _check_detach(job: Job, requests: Sequence[RowRequest]) -> None:
+    """A device carries one job at a time, and nobody would be there to start the next."""
+    if job.detach and len(requests) > 1:
+        text = f"--detach leaves one variant to a device; {len(requests)} were asked for"
+        raise UsageError(text, hint="run them one after the other, or without --detach")
+
+
+def _check_unplugged(job: Job, entries: Sequence[DeviceEntry]) -> None:
+    for entry in entries:
+        if job.options.settings.unplugged and entry.transport != "adb":
+            raise UsageError(f"{entry.name} is no phone behind adb", hint="leave --unplugged out")
 
 
 def _check_parent(store: Store, parent: str | None) -> None:
@@ -66,12 +82,14 @@ def _check_parent(store: Store, parent: str | None) -> None:
             err().print(f"--parent {parent}: no stored run and no label is called so (yet)", markup=False)
 
 
-def _on_devices(store: Store, entries: Sequence[DeviceEntry], requests: Sequence[RowRequest]) -> list[DeviceResult]:
+def _on_devices(
+    store: Store, entries: Sequence[DeviceEntry], requests: Sequence[RowRequest], *, detach: bool
+) -> list[DeviceResult]:
     results = []
     for entry in entries:
         view = make_view({entry.name} if entry.transport == "local" else set(), progress=verbosity() >= 0)
         try:
-            results.append(run_on_device(Executor(store, view), entry, requests))
+            results.append(run_on_device(Executor(store, view, detach=detach), entry, requests))
         finally:
             view.close()
         if results[-1].error is not None:
@@ -127,8 +145,9 @@ def with_samples(store: Store, run: Run) -> Run:
 def exit_code(results: Sequence[DeviceResult]) -> int:
     """The one exit code of interface.md: the first that applies."""
     runs = [run for result in results for run in result.runs]
-    good = [run for run in runs if run.outcome.status == "ok"]
-    usable = [run for run in runs if run.outcome.status in ("ok", "unstable")]
+    left = [run for result in results if result.detached for run in result.runs if run.outcome.status == "skipped"]
+    good = left + [run for run in runs if run.outcome.status == "ok"]
+    usable = left + [run for run in runs if run.outcome.status in ("ok", "unstable")]
     lost = [result for result in results if result.error is not None]
     if any(result.interrupted for result in results):
         return 130

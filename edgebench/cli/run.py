@@ -85,6 +85,12 @@ def run(
         str | None, typer.Option(rich_help_panel=NOTES, metavar="RUN|LABEL", help="What it was made from.")
     ] = None,
     tag: Annotated[Texts, typer.Option(rich_help_panel=NOTES, metavar="K=V", help="Repeatable.")] = [],  # noqa: B006
+    detach: Annotated[
+        bool, typer.Option("--detach", rich_help_panel=HOW, help="Start it and go; a later session collects.")
+    ] = False,
+    unplugged: Annotated[
+        bool, typer.Option("--unplugged", rich_help_panel=HOW, help="A phone: measure once its cable is out.")
+    ] = False,
     flops_as: Annotated[
         str, typer.Option(rich_help_panel=OUTPUT, metavar="macs|flops", help="What the table counts.")
     ] = "macs",
@@ -115,6 +121,7 @@ def run(
         target_fps=target_fps,
         power=power,
         memory=not no_memory,
+        unplugged=unplugged,
     )
     options = _options(
         settings,
@@ -138,6 +145,7 @@ def run(
         json=json,
         samples=samples,
         dry_run=dry_run,
+        detach=detach,
         flops_as=flops_as,
     )
     raise typer.Exit(measure(job))

@@ -36,21 +36,26 @@ class DeviceResult:
     runs: list[Run] = field(default_factory=list)
     error: DeviceError | None = None
     interrupted: bool = False
+    detached: bool = False
 
 
 @dataclass(frozen=True)
 class Executor:
-    """Where results go, who watches, how devices are reached, and after what silence (s) a link counts as stalled."""
+    """Where results go, who watches, how devices are reached, and after what silence (s) a link counts as stalled.
+
+    `detach`: a row is started and left to the device; whoever has it next collects the report.
+    """
 
     store: Store
     view: View
     connect: Connect | None = None
     silence_s: float = SILENCE_S
+    detach: bool = False
 
 
 def run_on_device(executor: Executor, entry: DeviceEntry, requests: Sequence[RowRequest]) -> DeviceResult:
     """Measure every requested row on one device. Device errors end the device, not the program."""
-    result = DeviceResult(entry.name)
+    result = DeviceResult(entry.name, detached=executor.detach)
     try:
         with DeviceSession(entry, executor.view, executor.connect) as device:
             _run_session(executor, device, requests, result)
@@ -92,7 +97,8 @@ def _run_row(executor: Executor, device: DeviceSession, session: Session, reques
         run = failed_run(session, device.ref, request, outcome_code(failure.code, "internal"), message)
         executor.store.add_run(run, {})
     else:
-        run = RowInHand(executor.store, view, device, row, executor.silence_s).measure()
+        hand = RowInHand(executor.store, view, device, row, executor.silence_s)
+        run = hand.leave_behind() if executor.detach else hand.measure()
     view.row(run)
     return run
 

@@ -11,20 +11,21 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from edgebench.controller.agent_client import Following
 from edgebench.controller.assembly import assemble, failed_run
 from edgebench.controller.assembly.latency import outcome_code
 from edgebench.controller.collect import collect_job, keep_collected, leased, put_back
 from edgebench.controller.deploy import push_job, push_model
-from edgebench.controller.planning import build_job
+from edgebench.controller.planning import build_job, lease_seconds, planned_seconds
 from edgebench.controller.rows import PreparedRow
 from edgebench.controller.session import DeviceSession, holder_name
 from edgebench.controller.view import View
 from edgebench.errors import DeviceError, DeviceLocked, DeviceLost, DeviceUnfit, RowFailure, UnknownName
 from edgebench.records import Run
 from edgebench.store.store import Store
+from edgebench.units import seconds_text
 
 RECONNECTS = 3
 """How often a link is mended in a row without anything having come over it in between."""
@@ -96,8 +97,15 @@ class RowInHand:
 
     def measure(self) -> Run:
         """Measure the row. Raises KeyboardInterrupt and `DeviceError`, the row having got its outcome."""
+        return self._with_outcome(self._measure)
+
+    def leave_behind(self) -> Run:
+        """Start the row and leave it to the device; its run is skipped until a later session collects it."""
+        return self._with_outcome(self._leave_behind)
+
+    def _with_outcome(self, action: Callable[[], Run]) -> Run:
         try:
-            return self._measure()
+            return action()
         except (RowFailure, DeviceUnfit) as failure:
             message = f"{failure.message} ({failure.hint})" if failure.hint else failure.message
             return self._tell(failure.code, message)
@@ -108,10 +116,27 @@ class RowInHand:
             self._lost(error)
             raise
 
-    def _measure(self) -> Run:
+    def _begin(self) -> str:
+        """Push and start the row's job; return its nonce."""
         nonce = secrets.token_hex(8)
         self._linked(lambda: self._push(nonce))
         self._linked(self._start)
+        return nonce
+
+    def _leave_behind(self) -> Run:
+        self._begin()
+        name = self.device.entry.name
+        seconds = seconds_text(planned_seconds(self.row.context.settings))
+        self.view.tell(f"{name}: {self.row.context.label} runs there, about {seconds}; the link may go")
+        self.view.tell(
+            f"{name}: the next `edgebench run` on it brings the report, or `edgebench devices restore {name}`"
+        )
+        return self._tell("interrupted", "detached: it runs on the device; its next session collects it", "skipped")
+
+    def _measure(self) -> Run:
+        nonce = self._begin()
+        if self.row.context.settings.unplugged:
+            self._ask_to_unplug()
         ended = self._follow(nonce)
         run = self._linked(self._collect)
         if not ended:
@@ -206,12 +231,21 @@ class RowInHand:
             message += "; what the device goes on to measure is collected by the next session"
         self.view.row(self._tell(error.code, message))
 
-    def _tell(self, code: str, message: str) -> Run:
-        """The stored run; where there is none yet, one that failed so."""
+    def _ask_to_unplug(self) -> None:
+        """The device waits for its cable to go; from here on it may be away as long as its lease lasts."""
+        name = self.device.entry.name
+        self.device.patience_s = lease_seconds(self.row.context.settings)
+        self.view.tell(f"{name}: pull the cable now; plug it in again when the screen says so, or after")
+        self.view.tell(f"{name}: about {seconds_text(planned_seconds(self.row.context.settings))} without it")
+
+    def _tell(self, code: str, message: str, status: Literal["failed", "skipped"] = "failed") -> Run:
+        """The stored run; where there is none yet, one that ended so."""
         with suppress(UnknownName):
             return self.store.run(self.id)
         context = self.row.context
         said = outcome_code(code, "internal")
-        run = failed_run(context.session, self.device.ref, self.row.request, said, message, run_id=self.id)
+        run = failed_run(
+            context.session, self.device.ref, self.row.request, said, message, status=status, run_id=self.id
+        )
         self.store.add_run(run, {})
         return run

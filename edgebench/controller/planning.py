@@ -31,6 +31,7 @@ def resolve_settings(
     target_fps: float | None = None,
     power: str = "auto",
     memory: bool = True,
+    unplugged: bool = False,
 ) -> Settings:
     """Fill a mode's numbers, each of which can be set; times in seconds."""
     base = MODES[mode]
@@ -48,6 +49,7 @@ def resolve_settings(
         target_fps=target_fps,
         power=power,
         memory=memory,
+        unplugged=unplugged,
     )
 
 

@@ -70,6 +70,7 @@ class DeviceSession(AbstractContextManager["DeviceSession"]):
         self.client: AgentClient
         self.facts: dict[str, Any] = {}
         self.device_id = ""
+        self.patience_s = RECONNECT_S
         self._sources: dict[str, list[dict[str, Any]]] = {}
 
     def __enter__(self) -> DeviceSession:
@@ -103,7 +104,7 @@ class DeviceSession(AbstractContextManager["DeviceSession"]):
         self.close()
         before = self.device_id
         try:
-            self.connect(RECONNECT_S)
+            self.connect(self.patience_s)
         except DeviceError as error:
             why = error.message.removeprefix(f"{self.entry.name}: ")
             raise DeviceLost(self.entry.name, f"lost, and not reached again: {why}", hint=error.hint) from error

@@ -52,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     power: str = "auto"
     power_hz: float = 10.0
     memory: bool = True
+    unplugged: bool = False
     seed: int = 0
 
 
