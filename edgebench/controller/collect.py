@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -16,7 +16,7 @@ from edgebench.controller.session import DeviceSession
 from edgebench.controller.spec import RunContext, context_from_builtins
 from edgebench.controller.view import View
 from edgebench.errors import DeviceError, DeviceLocked, StoreError, UnknownName
-from edgebench.records import Outcome, Run
+from edgebench.records import Outcome, Run, Session
 from edgebench.store.answers import SampleKey
 from edgebench.store.store import Store
 from edgebench.transports.base import FileMissing
@@ -31,6 +31,30 @@ REPLACEABLE = ("device-lost", "interrupted")
 """Codes of rows that were told before the device's record could be had."""
 
 Samples = Mapping[SampleKey, Ints]
+
+
+class Shelf(Protocol):
+    """Where runs are kept; the results store is one."""
+
+    def run(self, name: str) -> Run:
+        """The run of that id. Raises `UnknownName`."""
+        ...
+
+    def session(self, name: str) -> Session:
+        """The session of that id. Raises `UnknownName`."""
+        ...
+
+    def add_session(self, session: Session) -> None:
+        """Keep a session."""
+        ...
+
+    def add_run(self, run: Run, samples: Samples) -> None:
+        """Keep a run with its samples."""
+        ...
+
+    def replace_run(self, run: Run, samples: Samples) -> None:
+        """Put a run in the place of the one with its id."""
+        ...
 
 
 def collect_job(device: DeviceSession, context: RunContext, folder: str, nonce: str | None = None) -> CollectedJob:
@@ -67,7 +91,7 @@ def _pull_outputs(device: DeviceSession, base: str, events: JobEvents, work: Pat
     return None
 
 
-def keep_collected(store: Store, context: RunContext, run: Run, samples: Samples) -> bool:
+def keep_collected(store: Shelf, context: RunContext, run: Run, samples: Samples) -> bool:
     """Store a collected run: in place of its lost row, or anew where this store never saw it.
 
     A run that is stored already (its controller died before it could discard the job) stays as it is: False.

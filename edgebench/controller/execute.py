@@ -12,6 +12,7 @@ from edgebench.controller.assembly import failed_run
 from edgebench.controller.assembly.latency import outcome_code
 from edgebench.controller.collect import collect_leftovers
 from edgebench.controller.devices import DeviceEntry
+from edgebench.controller.ladder import settle_accelerator
 from edgebench.controller.measure import RowInHand, await_device, persist
 from edgebench.controller.planning import plan_rows
 from edgebench.controller.rows import RowRequest, prepare_row
@@ -91,7 +92,8 @@ def _run_session(
 def _run_row(executor: Executor, device: DeviceSession, session: Session, request: RowRequest) -> Run:
     view = executor.view
     try:
-        row = persist(device, view, lambda: prepare_row(device, session, request, view))
+        settled = settle_accelerator(device, session, request, view)
+        row = persist(device, view, lambda: prepare_row(device, session, settled, view))
     except RowFailure as failure:
         message = f"{failure.message} ({failure.hint})" if failure.hint else failure.message
         run = failed_run(session, device.ref, request, outcome_code(failure.code, "internal"), message)

@@ -16,7 +16,7 @@ from typing import Literal, TypeVar
 from edgebench.controller.agent_client import Following
 from edgebench.controller.assembly import assemble, failed_run
 from edgebench.controller.assembly.latency import outcome_code
-from edgebench.controller.collect import collect_job, keep_collected, leased, put_back
+from edgebench.controller.collect import Shelf, collect_job, keep_collected, leased, put_back
 from edgebench.controller.deploy import push_job, push_model
 from edgebench.controller.planning import build_job, lease_seconds, planned_seconds
 from edgebench.controller.rows import PreparedRow
@@ -24,7 +24,6 @@ from edgebench.controller.session import DeviceSession, holder_name
 from edgebench.controller.view import View
 from edgebench.errors import DeviceError, DeviceLocked, DeviceLost, DeviceUnfit, RowFailure, UnknownName
 from edgebench.records import Run
-from edgebench.store.store import Store
 from edgebench.units import seconds_text
 
 RECONNECTS = 3
@@ -83,7 +82,7 @@ class RowInHand:
     `has_job`: whether the device may have its job; before that there is nothing there to end.
     """
 
-    store: Store
+    store: Shelf
     view: View
     device: DeviceSession
     row: PreparedRow

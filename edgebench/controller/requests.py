@@ -113,7 +113,7 @@ def _variants(path: Path, options: RunOptions) -> list[VariantAsk]:
         backend = get_backend(name)
         accelerators = options.accelerators or [backend.default_accelerator]
         for accelerator in accelerators:
-            if accelerator not in backend.accelerators:
+            if accelerator not in (*backend.accelerators, "auto"):
                 raise UsageError(
                     f"{name} has no accelerator {accelerator!r}", hint=nearest_hint(accelerator, backend.accelerators)
                 )

@@ -47,6 +47,7 @@ class RowRequest:
     require_delegated: float | None = None
     power_csv: str | None = None
     prepare: dict[str, str] = field(default_factory=dict)
+    told: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ def prepare_row(device: DeviceSession, session: Session, request: RowRequest, vi
         power_csv=request.power_csv,
         probes=device.probe_options,
         controller=this_controller(),
-        warnings=[("preflight", line, "") for line in told],
+        warnings=[*request.told, *(("preflight", line, "") for line in told)],
     )
     return PreparedRow(request, context, runtime, inputs, request.prepare)
 

@@ -61,6 +61,7 @@ class VariantAsk(msgspec.Struct, frozen=True, kw_only=True):
 
     backend: str = "onnxruntime"
     accelerator: str = "cpu"
+    accelerator_asked: str | None = None
     precision: str | None = None
     threads: int | None = None
     batch: int = 1

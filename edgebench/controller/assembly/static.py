@@ -68,7 +68,9 @@ def _variant(
         artifact=ArtifactRef(sha256=facts.sha256, bytes=facts.bytes, format=facts.format),
         backend=ask.backend,
         backend_version=version,
-        accelerator=Asked(requested=ask.accelerator, effective=str(accelerator) if accelerator else None),
+        accelerator=Asked(
+            requested=ask.accelerator_asked or ask.accelerator, effective=str(accelerator) if accelerator else None
+        ),
         precision=Precision(requested=ask.precision, effective=facts.precision),
         threads=Asked(requested=ask.threads, effective=threads if isinstance(threads, int) else None),
         batch=ask.batch,
