@@ -90,6 +90,28 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     uncounted: list[str] = []
 
 
+class RawTensor(msgspec.Struct, frozen=True, kw_only=True):
+    """A tensor as raw little-endian values: numpy's name of the type, concrete dimensions, the file (below home)."""
+
+    name: str
+    dtype: str
+    dims: list[int]
+    path: str = ""
+
+
+class NativeUse(msgspec.Struct, frozen=True, kw_only=True):
+    """The runtime's own tool that a run on a device without Python uses; `path` and `delegate` are absolute there."""
+
+    tool: str
+    path: str
+    version: str | None = None
+    flags: list[str] = []
+    has_flex: bool = False
+    delegate: str | None = None
+    inputs: list[RawTensor] = []
+    outputs: list[RawTensor] = []
+
+
 class RunContext(msgspec.Struct, frozen=True, kw_only=True):
     """Everything but the device's events that the report of one run is assembled from."""
 
@@ -115,6 +137,7 @@ class RunContext(msgspec.Struct, frozen=True, kw_only=True):
     probes: dict[str, list[str]] = {}
     warnings: list[tuple[str, str, str]] = []
     controller: str = ""
+    native: NativeUse | None = None
 
 
 def context_to_json(context: RunContext) -> str:
