@@ -32,7 +32,9 @@ class ToolAsk:
     """One variant, in the tool's terms; paths are absolute on the device.
 
     `inputs` maps an input's name to a file of its raw little-endian values; `outputs` is where outputs are to be
-    written (fidelity), None: nowhere. `delegate` is a vendor's delegate library.
+    written (fidelity), None: nowhere. `delegate` is a vendor's delegate library. `shapes` names all inputs of the model
+    in the model's order, or none. `own` is what the file itself may be called (`int8`...): asking for that changes
+    nothing. Of `options` those named `delegate.KEY` go to the delegate library, the others are flags of the tool.
     """
 
     model: str
@@ -44,17 +46,22 @@ class ToolAsk:
     inputs: Mapping[str, str] = field(default_factory=dict)
     outputs: str | None = None
     delegate: str | None = None
+    own: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class ToolRun:
-    """How long one process runs: at least `seconds` and `iterations`, paced at `fps` where it is given."""
+    """How long one process runs: at least `seconds` and `iterations`, paced at `fps` where it is given.
+
+    It begins no inference after `limit_s` where the tool can be told so. `profile`: time every operator.
+    """
 
     pass_: str
     seconds: float
     iterations: int
     fps: float | None = None
     profile: bool = False
+    limit_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -71,14 +78,14 @@ class Stats:
 
 @dataclass(frozen=True)
 class Delegation:
-    """What a tool said of the delegate: `applied` to `whole` graph or to part of it, in `kernels`; `line` its words.
+    """What a tool said of the delegate: applied to the whole graph or to part of it, in `kernels`; `line` its words.
 
-    `nodes`: (delegated, all) where the tool counts them.
+    `whole` is None where the tool does not say; `nodes`: (delegated, all) where it counts them.
     """
 
     name: str
     applied: bool
-    whole: bool = False
+    whole: bool | None = None
     kernels: int | None = None
     nodes: tuple[int, int] | None = None
     line: str = ""
@@ -97,10 +104,14 @@ class OpTime:
 
 @dataclass(frozen=True)
 class ToolReport:
-    """What one process of a tool said. `code` and `message` are those of an outcome where it failed (its own line)."""
+    """What one process of a tool said. `code` and `message` are those of an outcome where it failed (its own line).
+
+    `inference` is None wherever `code` is set: what failed gives no figure. `dialect` is None for text of no known
+    one, of which `raw` keeps the end. `compute` is the precision computed in, where the tool's flags decide that.
+    """
 
     tool: str
-    dialect: str
+    dialect: str | None = None
     init_ns: float | None = None
     first_ns: float | None = None
     warmup: Stats | None = None
@@ -113,8 +124,10 @@ class ToolReport:
     threads: int | None = None
     version: str | None = None
     notes: tuple[str, ...] = ()
+    compute: str | None = None
     code: str | None = None
     message: str | None = None
+    raw: str | None = None
 
 
 class NativeTool(Protocol):
@@ -132,6 +145,14 @@ class NativeTool(Protocol):
         """
         ...
 
+    def flags(self, help_text: str) -> frozenset[str]:
+        """The names of the flags that the tool's help lists; empty where it lists none."""
+        ...
+
+    def writes_outputs(self, tool: ToolOnDevice) -> bool:
+        """Whether this tool takes inputs from files and writes outputs to one, as the fidelity pass needs."""
+        ...
+
     def environment(self, ask: ToolAsk, tool: ToolOnDevice) -> dict[str, str]:
         """Environment variables of the process (LD_LIBRARY_PATH and the like)."""
         ...
@@ -139,8 +160,8 @@ class NativeTool(Protocol):
     def parse(self, text: str, ask: ToolAsk, exit_code: int) -> ToolReport:
         """What the process said, stdout and stderr together, whatever dialect.
 
-        A failure is a report with a `code` (`delegate-failed`, `unsupported-op`, `load-failed`, `oom`, `crashed`...) and
-        the tool's own line; text that is none of the known dialects is `unparsed-output`. Never raises.
+        A failure is a report with a `code` (`delegate-failed`, `unsupported-op`, `load-failed`, `oom`, `crashed`...)
+        and the tool's own line; text that is none of the known dialects is `unparsed-output`. Never raises.
         """
         ...
 
