@@ -22,6 +22,14 @@ def metric_cell(metric: Metric | None, *, digits: int = 3, interval: bool = True
     return text
 
 
+def latency_cell(run: Run) -> str:
+    """The median with its interval; `mean 4.9 [4.8, 5.0]` where a tool gives aggregates only."""
+    median, mean = run.metrics.get("latency_p50"), run.metrics.get("latency_mean")
+    if (median is None or median.value is None) and mean is not None and mean.value is not None:
+        return f"mean {metric_cell(mean)}"
+    return metric_cell(median)
+
+
 def low_n(metric: Metric | None) -> bool:
     """Whether a percentile rests on few effective iterations."""
     return metric is not None and (metric.why or "").startswith("low-n")

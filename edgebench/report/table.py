@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from edgebench.records import Run
-from edgebench.report.cells import DASH, count_cell, grade_cell, metric_cell, status_cell, tail_cell
+from edgebench.report.cells import DASH, count_cell, grade_cell, latency_cell, metric_cell, status_cell, tail_cell
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -59,7 +59,7 @@ def row_cells(run: Run, flops_as: str = "macs", *, reasons: bool = True) -> list
     return [
         device,
         label,
-        metric_cell(metrics.get("latency_p50")).replace(" ", gap, 1),
+        latency_cell(run).replace(" [", f"{gap}[", 1),
         tail_cell(run),
         metric_cell(metrics.get("sustained_fps"), interval=False),
         metric_cell(metrics.get("power_mean"), interval=False),

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 from run_records import failed_run, make_run
 
-from edgebench.records import DeviceRef, Grade, GradeReason
+from edgebench.records import DeviceRef, Grade, GradeReason, Metric
 from edgebench.report.table import WIDE, notes, runs_table
 
 CROWDED = GradeReason(code="cpu-starved", text="CPU time / (wall x threads) 0.50", remedy="fewer --threads, 4 min")
@@ -51,3 +51,15 @@ def test_notes_name_the_device_where_there_are_several():
     assert f"one {label}: {CROWDED.text} -> {CROWDED.remedy}" in lines
     assert f"two {label}: quick -> --publish, 25 min" in lines
     assert f"{CROWDED.text} -> {CROWDED.remedy}" in notes([here])
+
+
+def test_a_row_of_aggregates_shows_its_mean_and_says_so():
+    metrics = make_run().metrics | {
+        "latency_p50": Metric(unit="ms", state="unavailable", why="the tool gives no samples"),
+        "latency_mean": Metric(unit="ms", value=4.9, lo=4.8, hi=5.0, k=5),
+    }
+    wide = " ".join(rendered(runs_table([make_run(metrics=metrics)]), 2 * WIDE))
+    assert "mean 4.90 [4.80, 5.00]" in wide
+    assert "12.5" not in wide
+    narrow = rendered(runs_table([make_run(metrics=metrics)], reasons=False), 80)
+    assert any("mean 4.90" in line for line in narrow)
