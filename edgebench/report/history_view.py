@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from edgebench.records import Metric, Run
-from edgebench.report.cells import DASH, metric_cell, status_cell
+from edgebench.report.cells import DASH, latency_cell, metric_cell, status_cell
 from edgebench.report.sparkline import sparkline
 from edgebench.report.table import STATUS_STYLES
 
@@ -127,14 +127,7 @@ def _figures(run: Run) -> list[str]:
     grade = " ".join(part for part in (run.grade.letter, reason) if part)
     unstable = " [yellow]unstable[/]" if status == "unstable" else ""
     fps, watts = (metric_cell(run.metrics.get(name), interval=False) for name in ("sustained_fps", "power_mean"))
-    return [escape(_latency(run)), fps, watts, escape(grade) + unstable]
-
-
-def _latency(run: Run) -> str:
-    median, mean = run.metrics.get("latency_p50"), run.metrics.get("latency_mean")
-    if median is None and mean is not None and mean.value is not None:
-        return f"mean {metric_cell(mean)}"
-    return metric_cell(median)
+    return [escape(latency_cell(run)), fps, watts, escape(grade) + unstable]
 
 
 def metrics_table(run: Run) -> Table:
