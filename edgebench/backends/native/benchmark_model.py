@@ -63,14 +63,14 @@ class BenchmarkModel:
             compute=flags.computes_in(ask),
         )
         failure = _failure(lines, ask, figures, delegation, exit_code)
-        return report if failure is None else _failed(report, *failure, lines)
+        return report if failure is None else _failed(report, *failure, text)
 
 
-def _failed(report: ToolReport, code: str, said: str, lines: list[Line]) -> ToolReport:
+def _failed(report: ToolReport, code: str, said: str, text: str) -> ToolReport:
     """A report without any figure that could be taken for a measurement."""
     return replace(
         report, warmup=None, inference=None, first_ns=None, percentiles_ns={}, ops=(), code=code, message=said,
-        raw=excerpt(lines) or None,
+        raw=excerpt(text),
     )  # fmt: skip
 
 
@@ -87,6 +87,8 @@ def _failure(
     found = known_failure(lines, BEFORE_DELEGATE)
     if found is None and ask.accelerator != "cpu" and (why := refusal(lines, _switch(ask))):
         found = ("delegate-failed", why)
+    if exit_code == 0 and found is None and figures.wrong:
+        return "unparsed-output", _unparsed(lines, figures)
     found = found or known_failure(lines)
     if found is not None:
         return found

@@ -64,9 +64,9 @@ def count(text: str | None) -> int | None:
     return value if 1 <= value <= 10**12 else None
 
 
-def excerpt(lines: list[Line]) -> str:
-    """The end of what was said, at most 1500 characters."""
-    return "\n".join(line.text for line in lines[-40:])[-EXCERPT:]
+def excerpt(text: str) -> str | None:
+    """The end of what was said, as it was, at most 1500 characters; None of nothing."""
+    return text.strip()[-EXCERPT:] or None
 
 
 def message(*parts: str) -> str:

@@ -66,10 +66,11 @@ FLEX_HINT = "this tool was built without the Flex ops"
 
 def known_failure(lines: Sequence[Line], codes: Sequence[str] | None = None) -> tuple[str, str] | None:
     """(code, message) of the first code that a line speaks of, None where no line does."""
+    telling = [line for line in lines if line.level not in ("WARN", "VERBOSE", "DEBUG")]
     for code, pattern in CODES:
         if codes is not None and code not in codes:
             continue
-        found = next((line.text for line in lines if pattern.search(line.text)), None)
+        found = next((line.text for line in telling if pattern.search(line.text)), None)
         if found is not None:
             return code, message(found, *_details(lines, code))
     return None

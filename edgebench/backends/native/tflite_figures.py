@@ -211,7 +211,7 @@ def _op(line: str) -> OpTime | None:
     if at is None or at < 3:
         return None
     mean, share = number(cells[at - 1]), number(cells[at].rstrip("%"))
-    kind, name = cells[0], (",".join(cells[at + 4 :]) if len(cells) > at + 4 else "")
+    kind, name = cells[0], (", ".join(cells[at + 4 :]) if len(cells) > at + 4 else "")
     if mean is None or not kind or kind.startswith("["):
         return None
     where = "delegate" if "delegate" in kind.lower() else None
