@@ -23,8 +23,6 @@ from edgebench.transports.base import CommandTimeout, Completed, Progress, PushR
 from edgebench.transports.commands import CommandStream, run_to_end
 from edgebench.transports.places import AdbPlace
 
-_CONNECTED_S = 3.0
-
 
 class AdbTransport:
     """An open way to one phone; every command and every file is a stream of its own through the server."""
@@ -134,10 +132,8 @@ def serial_of(link: AdbLink) -> str:
 def _chosen(server: AdbServer, wanted: str | None) -> Listed:
     """The way to the phone that is meant; an address that the server does not know yet is told to it."""
     listed = list_phones(server)
-    address = wanted is not None and Listed(wanted, "").is_network and ":" in wanted
-    if address and all(one.serial != wanted for one in listed):
+    if wanted is not None and ":" in wanted and all(one.serial != wanted for one in listed):
         with suppress(AdbError, DeviceError):  # what became of it is seen in the list
-            server.ask(f"host:connect:{wanted}")
-            server.ask(f"host-serial:{wanted}:wait-for-any-device", _CONNECTED_S)
+            server.introduce(wanted)
         listed = list_phones(server)
     return choose(server.name, listed, wanted, lambda way: serial_of(link_to(server, way)))

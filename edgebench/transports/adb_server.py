@@ -27,6 +27,7 @@ BROKEN = (AdbError, OSError, EOFError)
 _ADDRESS = re.compile(r"(?P<host>[A-Za-z0-9][A-Za-z0-9._-]*)(?::(?P<port>\d{1,5}))?\Z")
 _MAX_PORT = 65535
 _START_S = 20.0
+_READY_S = 3.0
 _LOOPBACK = ("127.0.0.1", "localhost")
 
 
@@ -122,8 +123,21 @@ class AdbServer:
         """The server's answer to a host service. Raises DeviceUnreachable; AdbError with the words of a refusal."""
         with self._answering(), self.connect(limit_s) as connection:
             connection.request(os.fsencode(service))
-            answer: str = connection.read_string_block()
+            try:
+                answer: str = connection.read_string_block()
+            except ValueError as error:
+                raise AdbError(f"an answer of no length: {error}") from error
             return answer
+
+    def introduce(self, address: str) -> None:
+        """Have the server connect to a phone at "ip:port" and wait until it is ready, but not for long.
+
+        Raises DeviceUnreachable, AdbError; what became of it is seen in the list.
+        """
+        self.ask(f"host:connect:{address}")
+        with self._answering(), self.connect(_READY_S) as connection:
+            connection.request(os.fsencode(f"host-serial:{address}:wait-for-any-device"))
+            connection.check_okay()  # a second one, when it is ready
 
     def connect(self, limit_s: float | None = None) -> Connection:
         """A new connection on which every step may take `limit_s` (default: connect_s). Raises OSError."""
