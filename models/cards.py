@@ -13,7 +13,8 @@ from typing import Any
 
 import onnx
 import onnxruntime
-from judge import SCALE, bicubic, count, judge, model_upscaler
+from judge import SCALE, bicubic, count, judge, model_upscaler, parity
+from lite import count_lite, side
 from photographs import HELD_OUT, TRAINING, Photograph, load, pixels_sha256
 from sizes import HEIGHT, WIDTH
 
@@ -22,6 +23,10 @@ TABLE_BEGIN, TABLE_END = "<!-- table: written by cards.py -->", "<!-- end of tab
 TRAINED = (
     "Adam, learning rate 1e-3 with a cosine down to 1e-5, batch 16 of 24x24 low-resolution patches, flips, turns "
     "and three scales; L1 for the first 70 % of the steps, squared error for the rest; seed 20261121; torch 2.13.0"
+)
+LITE = (
+    "models/tflite.py with tensorflow-cpu 2.21.0: the graph written as a tf.function with the weights of "
+    "sr-x2-w28.onnx, converted by tf.lite.TFLiteConverter"
 )
 MEMBERS: dict[str, dict[str, Any]] = {
     "sr-x2-w28": {
@@ -53,6 +58,33 @@ MEMBERS: dict[str, dict[str, Any]] = {
         "activations": "float32",
         "min_margin_db": 0.5,
     },
+    "sr-x2-w28-fp32.tflite": {
+        "how_made": f"{LITE}.",
+        "parent": "sr-x2-w28",
+        "weights": "float32",
+        "activations": "float32",
+        "min_margin_db": 0.5,
+        "min_parity_db": 100.0,
+    },
+    "sr-x2-w28-fp16.tflite": {
+        "how_made": f"{LITE}; weights stored in 16 bits and widened by DEQUANTIZE unless the accelerator takes them.",
+        "parent": "sr-x2-w28",
+        "weights": "float16",
+        "activations": "float32",
+        "min_margin_db": 0.5,
+        "min_parity_db": 60.0,
+    },
+    "sr-x2-w28-int8.tflite": {
+        "how_made": (
+            f"{LITE}, calibrated on the same 36 patches of the training photographs as the ONNX int8 member; weights "
+            "int8 per channel; input, output and every operator between them are int8, the tail included."
+        ),
+        "parent": "sr-x2-w28",
+        "weights": "int8",
+        "activations": "int8",
+        "min_margin_db": 0.5,
+        "min_parity_db": 40.0,
+    },
 }
 
 
@@ -71,16 +103,42 @@ def describe(photographs: tuple[Photograph, ...]) -> list[dict[str, str]]:
 
 def card(name: str) -> dict[str, Any]:
     """The card of the member ``name``, measured."""
-    path = HERE / f"{name}.onnx"
-    model = onnx.load(path)
-    parameters, macs = count(model, HEIGHT, WIDTH)
+    path = HERE / (name if name.endswith(".tflite") else f"{name}.onnx")
     scores, baseline = judge(model_upscaler(path)), judge(bicubic)
     return {
         "name": name,
+        "file": path.name,
         "task": f"super-resolution x{SCALE}",
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "bytes": path.stat().st_size,
         "licence": "Apache-2.0",
+        **(of_lite(path) if path.suffix == ".tflite" else of_onnx(path)),
+        **MEMBERS[name],
+        "psnr_db": rounded(scores),
+        "bicubic_psnr_db": rounded(baseline),
+        "margin_db": round(scores["mean"] - baseline["mean"], 3),
+        "psnr_definition": (
+            "RGB, data range 255, uint8, border crop 2; low resolution made by antialiased bicubic shrinking "
+            "(a = -0.5) as defined in models/degrade.py; the bicubic baseline is the same kernel"
+        ),
+        "measured_with": f"{runtime_of(path)}, scikit-image {version('scikit-image')}",
+        "training_photographs": describe(TRAINING),
+        "held_out_photographs": describe(HELD_OUT),
+    }
+
+
+def runtime_of(path: Path) -> str:
+    """The runtime that the member was judged with."""
+    if path.suffix == ".tflite":
+        return f"ai-edge-litert {version('ai-edge-litert')}"
+    return f"onnxruntime {onnxruntime.__version__}"
+
+
+def of_onnx(path: Path) -> dict[str, Any]:
+    """What the card of an ONNX file says of its content."""
+    model = onnx.load(path)
+    parameters, macs = count(model, HEIGHT, WIDTH)
+    return {
         "opset": model.opset_import[0].version,
         "ir_version": model.ir_version,
         "input": {"name": "input", "dtype": "float32", "shape": [1, 3, HEIGHT, WIDTH], "values": "RGB 0..255"},
@@ -92,17 +150,20 @@ def card(name: str) -> dict[str, Any]:
         },
         "params": parameters,
         "macs": {"count": macs, "input_shape": [1, 3, HEIGHT, WIDTH]},
-        **MEMBERS[name],
-        "psnr_db": rounded(scores),
-        "bicubic_psnr_db": rounded(baseline),
-        "margin_db": round(scores["mean"] - baseline["mean"], 3),
-        "psnr_definition": (
-            "RGB, data range 255, uint8, border crop 2; low resolution made by antialiased bicubic shrinking "
-            "(a = -0.5) as defined in models/degrade.py; the bicubic baseline is the same kernel"
-        ),
-        "measured_with": f"onnxruntime {onnxruntime.__version__}, scikit-image {version('scikit-image')}",
-        "training_photographs": describe(TRAINING),
-        "held_out_photographs": describe(HELD_OUT),
+    }
+
+
+def of_lite(path: Path) -> dict[str, Any]:
+    """What the card of a TFLite file says of its content, and how near its outputs are to the ONNX file's."""
+    parameters, macs = count_lite(path, HEIGHT, WIDTH)
+    near = parity(path, HERE / "sr-x2-w28.onnx")
+    return {
+        "input": side(path, "input"),
+        "output": side(path, "output"),
+        "params": parameters,
+        "macs": {"count": macs, "input_shape": [1, HEIGHT, WIDTH, 3]},
+        "parity_db": {photograph: round(value, 1) for photograph, value in near.items()},
+        "parity_definition": "PSNR of the unrounded outputs against those of sr-x2-w28.onnx, data range 255",
     }
 
 

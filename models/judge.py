@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import onnxruntime
 from degrade import Photo, crop_to_multiple, psnr_db, resize, to_uint8
+from lite import lite_enlarger
 from photographs import HELD_OUT, load
 from sizes import with_size
 
@@ -23,16 +24,28 @@ def bicubic(low: Photo) -> Photo:
 
 
 def model_upscaler(path: Path) -> Upscaler:
-    """The ONNX file at ``path``, its size freed, run by onnxruntime on one CPU thread."""
+    """The model at ``path`` for photographs of any size."""
+    enlarge = enlarger(path)
+    return lambda low: to_uint8(enlarge(low))
+
+
+def enlarger(path: Path) -> Callable[[Photo], np.ndarray]:
+    """The `.onnx` or `.tflite` file at ``path`` on one CPU thread: (H, W, 3) uint8 to (2H, 2W, 3) in 0..255."""
+    return lite_enlarger(path) if path.suffix == ".tflite" else onnx_enlarger(path)
+
+
+def onnx_enlarger(path: Path) -> Callable[[Photo], np.ndarray]:
+    """The ONNX file at ``path``, its size freed, run by onnxruntime."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     model = with_size(onnx.load(path), None, None).SerializeToString()
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
-    def upscale(low: Photo) -> Photo:
-        return from_planes(session.run(None, {"input": to_planes(low)})[0])
+    def enlarge(low: Photo) -> np.ndarray:
+        planes = session.run(None, {"input": to_planes(low)})[0]
+        return planes[0].transpose(1, 2, 0)
 
-    return upscale
+    return enlarge
 
 
 def to_planes(photo: Photo) -> np.ndarray:
@@ -59,6 +72,16 @@ def judge(upscale: Upscaler) -> dict[str, float]:
         low, truth = held_out_pair(photograph.name)
         scores[photograph.name] = psnr_db(truth, upscale(low), SCALE)
     scores["mean"] = sum(scores.values()) / len(scores)
+    return scores
+
+
+def parity(path: Path, original: Path) -> dict[str, float]:
+    """How near ``path``'s unrounded output is to ``original``'s: PSNR in dB per held-out photograph, data range 255."""
+    scores: dict[str, float] = {}
+    for photograph in HELD_OUT:
+        low, _ = held_out_pair(photograph.name)
+        difference = enlarger(path)(low).astype(np.float64) - enlarger(original)(low)
+        scores[photograph.name] = float(10 * np.log10(255**2 / np.mean(difference**2)))
     return scores
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from degrade import crop_to_multiple, resize
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -23,14 +22,10 @@ from onnxruntime.quantization import (
     QuantType,
     quantize_static,
 )
-from photographs import TRAINING, load
+from patches import training_patches
 from sizes import HEIGHT, WIDTH, with_size
 
 HERE = Path(__file__).parent
-SCALE = 2
-PATCH = 96  # low-resolution pixels
-PATCHES_PER_PHOTOGRAPH = 6
-SEED = 20261121
 
 
 class TrainingPatches(CalibrationDataReader):
@@ -41,14 +36,8 @@ class TrainingPatches(CalibrationDataReader):
 
     def cut(self) -> Iterator[dict[str, np.ndarray]]:
         """Yield the feeds."""
-        rng = np.random.default_rng(SEED)
-        for photograph in TRAINING:
-            low = resize(crop_to_multiple(load(photograph), SCALE), 1 / SCALE)
-            for _ in range(PATCHES_PER_PHOTOGRAPH):
-                top = rng.integers(0, low.shape[0] - PATCH + 1)
-                left = rng.integers(0, low.shape[1] - PATCH + 1)
-                patch = low[top : top + PATCH, left : left + PATCH]
-                yield {"input": patch.transpose(2, 0, 1)[None].astype(np.float32)}
+        for patch in training_patches():
+            yield {"input": patch.transpose(2, 0, 1)[None].astype(np.float32)}
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         """The next feed, or None at the end, as the quantiser's protocol has it."""

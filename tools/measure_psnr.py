@@ -2,7 +2,8 @@
 
 ``python tools/measure_psnr.py`` prints the figures; with ``--check`` it exits 1 when a figure differs from the card
 by more than 0.02 dB, when the mean's margin over bicubic is under the card's bound (0.5 dB at least for the float32
-models), or when the photographs of this scikit-image are not those the card was measured on.
+models), when a TFLite file is further from its ONNX original than its card allows, or when the photographs of this
+scikit-image are not those the card was measured on.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 MODELS = Path(__file__).resolve().parents[1] / "models"
 sys.path.insert(0, str(MODELS))
 
-from judge import bicubic, judge, model_upscaler  # noqa: E402
+from judge import bicubic, judge, model_upscaler, parity  # noqa: E402
 from photographs import HELD_OUT, load, pixels_sha256  # noqa: E402
 
 TOLERANCE_DB = 0.02
@@ -39,6 +40,17 @@ def complaints(card: dict[str, Any], scores: dict[str, float], baseline: dict[st
     if margin < bound:
         found.append(f"margin over bicubic {margin:.3f} dB is under {bound} dB")
     return found
+
+
+def strays(card: dict[str, Any], folder: Path) -> list[str]:
+    """Photographs on which a TFLite file's outputs are further from those of its ONNX original than the card allows."""
+    if "min_parity_db" not in card:
+        return []
+    return [
+        f"parity on {photograph} {value:.1f} dB is under {card['min_parity_db']} dB"
+        for photograph, value in parity(folder / card["file"], folder / f"{card['parent']}.onnx").items()
+        if not value >= card["min_parity_db"]
+    ]
 
 
 def strangers(card: dict[str, Any]) -> list[str]:
@@ -64,11 +76,11 @@ def main() -> int:
     failed = False
     for path in paths:
         card = json.loads(path.read_text())
-        scores = judge(model_upscaler(args.models / f"{card['name']}.onnx"))
+        scores = judge(model_upscaler(args.models / card["file"]))
         figures = ", ".join(f"{name} {value:.3f} dB" for name, value in scores.items())
         print(f"{card['name']}: {figures}, over bicubic {scores['mean'] - baseline['mean']:+.3f} dB")
         if args.check:
-            found = strangers(card) + complaints(card, scores, baseline)
+            found = strangers(card) + complaints(card, scores, baseline) + strays(card, args.models)
             failed = failed or bool(found)
             for line in found:
                 print(f"  FAIL {line}")

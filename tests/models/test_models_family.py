@@ -25,6 +25,7 @@ from sizes import with_size  # noqa: E402
 
 WIDTHS = {"sr-x2-w28": 28, "sr-x2-w28-int8": 28, "sr-x2-w16": 16}
 NAMES = sorted(WIDTHS)
+LITE_NAMES = [f"sr-x2-w28-{precision}.tflite" for precision in ("fp32", "fp16", "int8")]
 
 
 def read_card(name):
@@ -40,7 +41,7 @@ def run_tool(*arguments):
 
 
 def copy_of_family(folder):
-    for path in [*MODELS.glob("*.onnx"), *MODELS.glob("*.card.json")]:
+    for path in [*MODELS.glob("*.onnx"), *MODELS.glob("*.tflite"), *MODELS.glob("*.card.json")]:
         shutil.copy(path, folder)
     return folder
 
@@ -55,7 +56,11 @@ def rewrite(path, **changes):
 class TestFiles:
     def test_every_model_has_a_card_and_every_card_a_model(self):
         assert sorted(path.stem for path in MODELS.glob("*.onnx")) == NAMES
-        assert sorted(path.name.removesuffix(".card.json") for path in MODELS.glob("*.card.json")) == NAMES
+        assert sorted(path.name for path in MODELS.glob("*.tflite")) == sorted(LITE_NAMES)
+        cards = {path.name.removesuffix(".card.json") for path in MODELS.glob("*.card.json")}
+        assert cards == {*NAMES, *LITE_NAMES}
+        assert {read_card(name)["name"] for name in cards} == cards
+        assert {read_card(name)["file"] for name in cards} == {*(f"{name}.onnx" for name in NAMES), *LITE_NAMES}
 
     def test_the_family_is_small(self):
         committed = [path for path in MODELS.iterdir() if path.is_file()]
@@ -63,7 +68,7 @@ class TestFiles:
 
     def test_the_readme_shows_the_figures_of_the_cards(self):
         readme = (MODELS / "README.md").read_text()
-        assert with_table(readme, [read_card(name) for name in WIDTHS]) == readme
+        assert with_table(readme, [read_card(name) for name in [*WIDTHS, *LITE_NAMES]]) == readme
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -128,7 +133,7 @@ class TestMeasuringTool:
     def test_accepts_the_committed_cards(self):
         answer = run_tool("--check")
         assert answer.returncode == 0, answer.stdout + answer.stderr
-        assert all(f"{name}:" in answer.stdout for name in NAMES)
+        assert all(f"{name}:" in answer.stdout for name in [*NAMES, *LITE_NAMES])
 
     def test_refuses_a_figure_that_is_not_measured(self, tmp_path):
         folder = copy_of_family(tmp_path)
@@ -148,6 +153,13 @@ class TestMeasuringTool:
         answer = run_tool("--check", "--models", str(folder))
         assert answer.returncode == 1
         assert "margin over bicubic" in answer.stdout
+
+    def test_refuses_a_tflite_file_that_strays_from_its_original(self, tmp_path):
+        folder = copy_of_family(tmp_path)
+        rewrite(folder / "sr-x2-w28-int8.tflite.card.json", min_parity_db=90.0)
+        answer = run_tool("--check", "--models", str(folder))
+        assert answer.returncode == 1
+        assert answer.stdout.count("parity on") == answer.stdout.count("FAIL") == 2
 
     def test_refuses_photographs_other_than_those_of_the_card(self, tmp_path):
         folder = copy_of_family(tmp_path)

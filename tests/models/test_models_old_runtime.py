@@ -19,7 +19,7 @@ from environments import OLD_RUNTIMES, old_runtime_python  # noqa: E402
 from judge import from_planes, held_out_pair, to_planes  # noqa: E402
 from sizes import with_size  # noqa: E402
 
-NAMES = sorted(path.name[: -len(".card.json")] for path in MODELS.glob("*.card.json"))
+NAMES = sorted(path.stem for path in MODELS.glob("*.onnx"))
 LEVELS = ["ORT_DISABLE_ALL", "ORT_ENABLE_BASIC", "ORT_ENABLE_EXTENDED", "ORT_ENABLE_ALL"]
 
 RUN_THERE = """
