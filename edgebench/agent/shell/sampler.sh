@@ -1,0 +1,9 @@
+# The sampler.
+
+sampler_start() {
+    :
+}
+
+sampler_stop() {
+    :
+}
