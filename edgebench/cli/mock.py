@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,24 +24,37 @@ BOARDS = {
 }
 """Profile -> the fake board's form, and what it shows."""
 
+PHONES = {
+    "oneplus-7t": "a phone: gauge in mA once a second, GPU delegate, NNAPI that refuses",
+    "pixel-8": "a phone: energy counters of its rails, NNAPI that takes a part",
+    "generic-android": "a phone that no profile knows: gauge in uA, no NNAPI",
+}
+"""Profile -> what the simulated phone shows; they are reached through the adb server."""
+
 PID = "server.pid"
 """In the device's folder: who serves it."""
 
 
 @app.command("list")
 def list_() -> None:
-    """List the devices that can be simulated.
+    """List the devices that can be simulated, and the faults that a phone can be given.
 
     Example: edgebench mock list
     """
     from rich.table import Table
 
     from edgebench.cli.output import out
+    from edgebench.mock.phone.faults import FAULTS
 
     table = Table.grid(padding=(0, 2))
-    for profile, (_, text) in BOARDS.items():
+    for profile, text in {**{name: text for name, (_, text) in BOARDS.items()}, **PHONES}.items():
         table.add_row(f"[bold]{profile}[/]", text)
     out().print(table)
+    out().print("\nfaults of a phone: --fault NAME, NAME@12s (from its second 12 on), NAME@3 (its third push or run)")
+    faults = Table.grid(padding=(0, 2))
+    for name, (_, text) in FAULTS.items():
+        faults.add_row(f"[bold]{name}[/]", text)
+    out().print(faults)
 
 
 @app.command()
@@ -50,36 +63,53 @@ def start(
     name: Annotated[str | None, typer.Option(help="The device's name; default mock-PROFILE.")] = None,
     speed: Annotated[float, typer.Option(min=0.01, help="Seconds of the device in one of ours.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Of its sensors' noise.")] = 0,
+    fault: Annotated[
+        list[str] | None, typer.Option(metavar="NAME[@WHEN]", help="Of a phone; `edgebench mock list` names them.")
+    ] = None,
     json: Annotated[str | None, typer.Option(metavar="PATH|-", help="The device as one line of JSON.")] = None,
 ) -> None:
     """Serve a simulated device, registered while this runs; Ctrl-C ends it.
 
-    It computes on this machine; sensors and clocks are simulated, power follows this machine's load. Rows get grade D.
+    A board computes on this machine; sensors and clocks are simulated, power follows this machine's load. A phone is
+    simulated as a whole and connected to the adb server; its latencies are made up too. Rows get grade D.
 
     Example: edgebench mock start localhost
     """
     import signal
     from tempfile import TemporaryDirectory
 
-    from edgebench.errors import UnknownName
+    from edgebench.errors import UnknownName, UsageError
+
+    if profile not in BOARDS and profile not in PHONES:
+        raise UnknownName("simulated device", profile, [*BOARDS, *PHONES])
+    if fault and profile in BOARDS:
+        raise UsageError(f"{profile} knows no faults", hint=f"phones do: {', '.join(PHONES)}")
+    with TemporaryDirectory(prefix="edgebench-mock-") as folder, ExitStack() as stack:
+        place = Path(folder)
+        entry = _entry(name or f"mock-{profile}", profile, place)
+        try:
+            if profile in PHONES:
+                from edgebench.cli.mock_phones import serve_phone
+
+                entry = serve_phone(stack, entry, place, faults=fault or [], speed=speed, seed=seed)
+            else:
+                _serve_board(stack, entry, speed, seed)
+            stack.enter_context(_registered(entry))
+            _tell(entry, json)
+            signal.pause()
+        except KeyboardInterrupt:
+            return
+
+
+def _serve_board(stack: ExitStack, entry: DeviceEntry, speed: float, seed: int) -> None:
+    """A board that lives until the stack is closed."""
     from edgebench.mock.following import following_schedule
     from edgebench.mock.living import Living
     from edgebench.mock.sysfs import FakeBoard
 
-    if profile not in BOARDS:
-        raise UnknownName("simulated device", profile, BOARDS)
-    with TemporaryDirectory(prefix="edgebench-mock-") as folder:
-        entry = _entry(name or f"mock-{profile}", profile, Path(folder))
-        with (
-            FakeBoard(entry.root, BOARDS[profile][0], seed=seed, load=following_schedule()) as board,
-            Living(board, speed=speed, seed=seed),
-            _registered(entry),
-        ):
-            try:
-                _tell(entry, json)
-                signal.pause()
-            except KeyboardInterrupt:
-                return
+    form, _ = BOARDS[str(entry.profile)]
+    board = stack.enter_context(FakeBoard(entry.root, form, seed=seed, load=following_schedule()))
+    stack.enter_context(Living(board, speed=speed, seed=seed))
 
 
 def _entry(name: str, profile: str, folder: Path) -> DeviceEntry:
@@ -127,7 +157,10 @@ def _tell(entry: DeviceEntry, json: str | None) -> None:
 
     if json is not None:
         served = {"device": entry.name, "profile": entry.profile, "simulated": True, "root": entry.root}
+        if entry.serial:
+            served |= {"serial": entry.serial, "server": entry.server, "home": entry.home}
         write_document(encoder.dumps(served | {"pid": os.getpid()}), json)
     if json != "-":
         out().print(f"{entry.name} is served; Ctrl-C ends it", markup=False)
-        out().print(f"try: edgebench run --device {entry.name} --quick MODEL.onnx", markup=False, style="dim")
+        model = "MODEL.tflite" if entry.transport == "adb" else "MODEL.onnx"
+        out().print(f"try: edgebench run --device {entry.name} --quick {model}", markup=False, style="dim")

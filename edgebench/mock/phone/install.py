@@ -9,6 +9,7 @@ from pathlib import Path
 
 COMMANDS = Path(__file__).parent / "commands"
 TEMPORARY = "data/local/tmp"
+SHELL = "phone-shell"
 
 _APPLETS = (
     "[ base64 basename cat chmod chown cksum cmp comm cp cut date dd df diff dirname du echo env expr false "
@@ -33,7 +34,15 @@ SETTINGS = {
 
 def lay_out(folder: Path, properties: Mapping[str, str], rooted: bool) -> None:
     """Make `bin`, `state` and `root` below `folder`, which is there and empty."""
-    for name in ("bin/real", "state/props", "state/masks", "state/meminfo", "state/set", f"root/{TEMPORARY}"):
+    for name in (
+        "bin/real",
+        "state/props",
+        "state/masks",
+        "state/meminfo",
+        "state/set",
+        f"root/{TEMPORARY}",
+        "root/sdcard",
+    ):
         (folder / name).mkdir(parents=True, exist_ok=True)
     _link_applets(folder / "bin")
     for source in COMMANDS.iterdir():
@@ -53,11 +62,6 @@ def lay_out(folder: Path, properties: Mapping[str, str], rooted: bool) -> None:
             (folder / "state/settings" / space / key).write_text(f"{value}\n", encoding="utf-8")
 
 
-def shell() -> str:
-    """The shell of the simulated phone: mksh as on a real one where this machine has it, else its sh."""
-    return shutil.which("mksh") or shutil.which("sh") or "/bin/sh"
-
-
 def _link_applets(folder: Path) -> None:
     toybox = shutil.which("toybox")
     known = _toybox_applets(toybox) if toybox else frozenset()
@@ -66,7 +70,8 @@ def _link_applets(folder: Path) -> None:
         if program is not None:
             place = folder / "real" if name in OWN else folder
             (place / name).symlink_to(program)
-    (folder / "sh").symlink_to(shell())
+    # mksh as on a real phone, where this machine has it
+    (folder / "sh").symlink_to(shutil.which("mksh") or shutil.which("sh") or "/bin/sh")
 
 
 def _toybox_applets(toybox: str) -> frozenset[str]:

@@ -49,7 +49,7 @@ class Phone:
     ) -> None:
         self._folder = folder
         self.body = PhoneBody(form, seed=seed, faults=faults)
-        self.serial = f"SIMULATED{seed:04d}"
+        self.serial = f"SIM{self.body.form.name.replace('-', '').upper()}{seed:04d}"
         rooted = self.body.faults.has("rooted")
         self.properties: Mapping[str, str] = {**self.body.form.properties, "ro.serialno": self.serial}
         install.lay_out(folder, self.properties, rooted)
@@ -92,7 +92,7 @@ class Phone:
     @property
     def shell(self) -> tuple[str, ...]:
         """Its shell's argv."""
-        return (install.shell(),)
+        return (str(self._folder / "bin" / install.SHELL),)
 
     def environment(self) -> Mapping[str, str]:
         """The environment of its shells: PATH is the phone's own commands alone."""
