@@ -11,6 +11,8 @@ from edgebench.profiles.catalog import list_profiles, load_profile
 from edgebench.profiles.profile import Match, Profile
 
 FALLBACK = "generic-linux"
+FALLBACK_PHONE = "generic-android"
+_CHIP = ("ro.board.platform", "ro.soc.model", "ro.hardware")
 _MODULE = re.compile(r"p\d{4}-\d{4}")
 
 
@@ -25,6 +27,26 @@ def match_profile(facts: Mapping[str, Any], own: Path | None = None) -> str:
     model = str(board.get("model") or "")
     found = _best((load_profile(name, own) for name in list_profiles(own)), compatible, model)
     return found or FALLBACK
+
+
+def match_phone(properties: Mapping[str, str], own: Path | None = None) -> str:
+    """The name of the profile for a phone with these system properties, `generic-android` where none fits.
+
+    A profile fits where nothing that it lists speaks against it (what the phone does not say does not), and something
+    besides the chip speaks for it: phones with the same chip differ in battery, rails and cooling.
+    """
+    profiles = (load_profile(name, own) for name in list_profiles(own))
+    scores = {profile.name: _phone_score(profile.match, properties) for profile in profiles}
+    best = max(scores, key=lambda name: scores[name], default=FALLBACK_PHONE)
+    return best if scores.get(best) else FALLBACK_PHONE
+
+
+def _phone_score(match: Match, properties: Mapping[str, str]) -> int:
+    """How many properties besides the chip speak for the profile; 0 where one speaks against it."""
+    said = {key: properties[key] in values for key, values in match.getprop.items() if properties.get(key)}
+    if not all(said.values()):
+        return 0
+    return sum(key not in _CHIP for key in said)
 
 
 def _best(profiles: Iterable[Profile], compatible: tuple[str, ...], model: str) -> str | None:

@@ -15,10 +15,12 @@ from edgebench.transports.quoting import check_argv, check_env, shell_line
 STDIN, STDOUT, STDERR, EXIT, CLOSE_STDIN = range(5)
 """Kinds of packet in the shell protocol, version 2 (adb's shell_protocol.h)."""
 
+# A phone's shell begins in /, a simulated phone's in the folder that stands for it.
+_ENTER = '{ cd "./$1" 2>/dev/null || cd "$1"; }'
 # $1 home folder, $2 and $3 halves of the word (so that a list of processes never shows it whole), then the command.
 # The first record has the process group to kill, or `home` where that folder cannot be entered; the last the status.
 _BEGIN = (
-    'eb_m=$2$3; cd "$1" || { echo "$eb_m home"; exit 1; }; eb_h=$1; shift 3; '
+    f'eb_m=$2$3; {_ENTER} || {{ echo "$eb_m home"; exit 1; }}; shift 3; '
     'read -r _ _ _ _ eb_g _ </proc/$$/stat; echo "$eb_m $eb_g"; '
 )
 # The shell's own remarks ("Killed") are kept out of the command's errors.
@@ -28,10 +30,11 @@ _APART = (
 )
 # One stream only: errors wait in a file (of a name that nobody can guess) and come after the command.
 _MERGED = (
-    'exec 2>/dev/null; eb_f="$eb_h/.eb-$eb_m"; eb_e="$eb_f.err"; eb_i="$eb_f.in"; ( : >"$eb_e" ) || eb_e=/dev/null; '
-    '[ -f "$eb_i" ] || eb_i=/dev/null; ( exec "$@" ) <"$eb_i" 2>"$eb_e"; eb_s=$?; '
-    'echo "$eb_m $eb_s"; cat "$eb_e"; rm -f "$eb_f.err" "$eb_f.in"; echo "$eb_m"'
+    "exec 2>/dev/null; eb_e=.eb-$eb_m.err; eb_i=.eb-$eb_m.in; ( : >$eb_e ) || eb_e=/dev/null; "
+    '[ -f $eb_i ] || eb_i=/dev/null; ( exec "$@" ) <$eb_i 2>$eb_e; eb_s=$?; '
+    'echo "$eb_m $eb_s"; cat $eb_e; rm -f .eb-$eb_m.err .eb-$eb_m.in; echo "$eb_m"'
 )
+_KILL = f"kill -9 -$2; {_ENTER} && rm -f .eb-$3$4.err .eb-$3$4.in"
 _HEADER = struct.Struct("<BI")
 
 
@@ -49,8 +52,7 @@ def framed_line(
 
 def group_kill_line(group: int, home: str, marker: tuple[str, str]) -> bytes:
     """Shell text that kills a process group at once, and takes away what its command left for us to read."""
-    word = "".join(marker)
-    return b"kill -9 -%d; " % group + shell_line(["rm", "-f", f"{home}/.eb-{word}.err", f"{home}/.eb-{word}.in"])
+    return b"set -- " + shell_line([home, str(group), *marker]) + b"; " + _KILL.encode()
 
 
 def feed_name(home: str, marker: tuple[str, str]) -> str:

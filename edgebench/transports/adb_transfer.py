@@ -39,7 +39,6 @@ _HASH_SCRIPT = 'exec sha256sum <"$1"'
 _ROOM_SCRIPT = 'if [ -w "$1" ]; then echo writable; fi; exec df -k "$1"'
 _NO_COMMAND = 127
 _HASH_BYTES_PER_S = 10e6
-_ASK_S = 10.0
 _ERRNOS = {
     os.strerror(number).lower(): number
     for number in (
@@ -70,7 +69,7 @@ class AdbFiles:
     def push(self, source: Path, target: str, *, mode: int, progress: Progress | None) -> PushResult:
         """See `base.Transport.push`."""
         size = source.stat().st_size
-        path = self._absolute(target)
+        path = self._in_shell(target)
         if self._has(target, path, source, size, mode):
             return PushResult(0, skipped=True)
         part = part_name(path)
@@ -84,7 +83,7 @@ class AdbFiles:
 
     def pull(self, source: str, target: Path, *, progress: Progress | None) -> int:
         """See `base.Transport.pull`."""
-        path = self._absolute(source)
+        path = self._in_shell(source)
         words = self._look(source, path, "-")[0].split()
         if words[0] in ("folder", "other"):
             raise DeviceError(self._link.name, f"{source!r} is not a file")
@@ -102,10 +101,16 @@ class AdbFiles:
             raise
         return received
 
-    def _absolute(self, path: str) -> str:
+    def _in_shell(self, path: str) -> str:
+        """The path as a command in the home folder means it; what lies below that is relative, and no option."""
         if not path or "\0" in path:
             raise ValueError(f"not a path: {path!r}")
-        return posixpath.join(self._link.settings.home, path)
+        path = path.removeprefix(f"{self._link.settings.home}/")
+        return path if path.startswith("/") else f"./{path}"
+
+    def _in_sync(self, path: str) -> str:
+        """The same path as the file service wants it, which begins in /."""
+        return posixpath.join(self._link.settings.home, path.removeprefix("./"))
 
     def _has(self, target: str, path: str, source: Path, size: int, mode: int) -> bool:
         """Whether the phone has this very file; sees to its mode then."""
@@ -152,7 +157,7 @@ class AdbFiles:
                         progress(done, max(size, done))
 
         with self._told_about(target, size), session(self._link) as sync:
-            sent = send(sync, part, mode, pieces(), self._link.settings.slowest_bytes_per_s)
+            sent = send(sync, self._in_sync(part), mode, pieces(), self._link.settings.slowest_bytes_per_s)
         return sent, digest.hexdigest()
 
     def _finish(self, target: str, part: str, path: str, mode: int, sha256: str, size: int) -> None:
@@ -179,7 +184,7 @@ class AdbFiles:
 
     def _pieces(self, source: str, path: str) -> Iterator[bytes]:
         with self._told_about(source, 0), session(self._link) as sync:
-            yield from receive(sync, path)
+            yield from receive(sync, self._in_sync(path))
 
     def _remote_sha256(self, name: str, path: str, size: int) -> str:
         """SHA-256 of a file as the phone computes it."""
@@ -200,7 +205,7 @@ class AdbFiles:
 
     @contextmanager
     def _told_about(self, path: str, size: int) -> Iterator[None]:
-        """A transfer whose errors are told as ours; `size` bytes were wanted for `path`."""
+        """A transfer whose errors are told as ours; `size` bytes were to be written to `path`."""
         try:
             yield
         except Refused as refused:
@@ -210,18 +215,23 @@ class AdbFiles:
             message = f"the link stalled while transferring {path!r}: nothing moved for {limit_s:g} s"
             raise DeviceLost(self._link.name, message) from error
         except BROKEN as error:
-            raise DeviceLost(self._link.name, f"the link broke while transferring {path!r} ({error})") from error
+            told: DeviceError = DeviceLost(self._link.name, f"the link broke while transferring {path!r} ({error})")
+            with suppress(DeviceError):  # a phone that ends a stream without a word may still tell why
+                told = (size and self._room(path, size)) or told
+            raise told from error
 
     def _refusal(self, path: str, size: int, text: str) -> DeviceError:
         """What the phone's words mean; where they mean nothing, what it says of the folder."""
         number = reason_of(text)
         if number is not None:
             return meaning(self._link.name, path, OSError(number, os.strerror(number)))
-        folder = posixpath.dirname(self._absolute(path))
-        command = AdbCommand(
-            self._link, ["sh", "-c", _ROOM_SCRIPT, "sh", folder], env=None, start_s=self._link.settings.connect_s
-        )
-        asked = run_to_end(self._link.name, command, "df", _ASK_S)
+        room = self._room(path, size)
+        return room or DeviceError(self._link.name, f"{path!r} was refused ({text.strip() or 'no reason given'})")
+
+    def _room(self, path: str, size: int) -> DeviceUnfit | None:
+        """Whether a file of that size finds no room or no permission in its folder. Raises DeviceLost."""
+        folder = posixpath.dirname(self._in_shell(path))
+        asked = self._run(["sh", "-c", _ROOM_SCRIPT, "sh", folder], path)
         lines = asked.stdout.decode("utf-8", "replace").splitlines()
         if "writable" not in lines[:1]:
             return not_allowed(self._link.name, path)
@@ -229,7 +239,7 @@ class AdbFiles:
         free_kib = int(fields[3]) if len(fields) > 5 and fields[3].isdigit() else None
         if free_kib is not None and free_kib * 1024 < max(size, CHUNK_BYTES):
             return disk_full(self._link.name, path)
-        return DeviceError(self._link.name, f"{path!r} was refused ({text.strip() or 'no reason given'})")
+        return None
 
     def _remove(self, part: str) -> None:
         """Take an unfinished file away if the link still can."""

@@ -1,4 +1,4 @@
-"""Devices for the transport tests: this machine, and a real SSH server on it."""
+"""Devices for the transport tests: this machine, a real SSH server on it, and phones behind a real adb server."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,13 @@ import pytest
 # tests/ has no packages; helpers that several rooms use (sshd, faults) lie beside the rooms
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from adb_room import AdbServer, PlainPhone
 from faults import FaultProxy
 from sshd import Sshd
 
+from edgebench.mock.phone.adbd.server import AdbDaemon
+from edgebench.transports.adb import AdbTransport
+from edgebench.transports.places import AdbPlace
 from edgebench.transports.ssh import SshTransport
 
 
@@ -45,13 +50,35 @@ def far_board(server, proxy) -> Iterator[SshTransport]:
         yield transport
 
 
+@pytest.fixture(scope="session")
+def adb(tmp_path_factory) -> Iterator[AdbServer]:
+    """A real adb server on a port of its own."""
+    with AdbServer(tmp_path_factory.mktemp("adb")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def behind(adb) -> Callable[[PlainPhone], AbstractContextManager[AdbTransport]]:
+    """Gives the transport to a phone that the server is told of."""
+
+    @contextmanager
+    def reach(phone: PlainPhone) -> Iterator[AdbTransport]:
+        with AdbDaemon(phone) as daemon:
+            address = adb.connect(daemon)
+            with AdbTransport(AdbPlace("phone", serial=address, server=adb.address)) as transport:
+                yield transport
+            adb.run("disconnect", address)
+
+    return reach
+
+
 @pytest.fixture
 def mount(tmp_path) -> Iterator[Callable[..., Path]]:
     """Mounts a small file system in a private folder; skipped where that is not allowed, except in CI."""
     mounted: list[Path] = []
 
-    def mount_at(name: str, options: str) -> Path:
-        folder = tmp_path / name
+    def mount_at(name: str, options: str, below: Path | None = None) -> Path:
+        folder = (below or tmp_path) / name
         folder.mkdir()
         done = subprocess.run(
             ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, check=False
@@ -65,3 +92,4 @@ def mount(tmp_path) -> Iterator[Callable[..., Path]]:
     yield mount_at
     for folder in mounted:
         subprocess.run(["umount", folder], check=True)
+        folder.rmdir()

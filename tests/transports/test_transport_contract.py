@@ -1,4 +1,8 @@
-"""What every transport promises, asked of each in the same words."""
+"""What every transport promises, asked of each in the same words.
+
+`adb` is a phone with shell v2, `old adb` one before Android 7, whose shell has a single stream; both are a plain folder
+with a real shell behind a real adb server, reached as /data/local/tmp.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,10 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from adb_room import PlainPhone
 
 from edgebench.errors import DeviceLost, DeviceUnfit
+from edgebench.mock.phone.face import USUAL_FEATURES
 from edgebench.transports import CommandTimeout, FileMissing
 from edgebench.transports.local import LocalTransport
 from edgebench.transports.ssh import SshTransport
@@ -43,13 +49,18 @@ HOSTILE = [
 HOSTILE_NAMES = [name for name in HOSTILE if name] + ["-rf"]
 
 
-@pytest.fixture(scope="session", params=["local", "ssh"])
+@pytest.fixture(scope="session", params=["local", "ssh", "adb", "old adb"])
 def device(request, tmp_path_factory) -> Iterator[tuple]:
     """(transport, its home folder as this machine sees it)"""
     if request.param == "local":
         home = tmp_path_factory.mktemp("local home")
         with LocalTransport("here", home=home) as transport:
             yield transport, home
+    elif request.param.endswith("adb"):
+        features = ("cmd",) if request.param == "old adb" else USUAL_FEATURES
+        phone = PlainPhone(tmp_path_factory.mktemp("phone") / "plain", serial=request.param, features=features)
+        with request.getfixturevalue("behind")(phone) as transport:
+            yield transport, phone.tmp
     else:
         server = request.getfixturevalue("server")
         with SshTransport(server.place(), server.settings()) as transport:
@@ -354,8 +365,8 @@ def test_a_folder_is_no_file(transport, home, tmp_path):
         transport.pull("folder", tmp_path / "back")
 
 
-def test_a_full_disk_is_told_and_left_clean(transport, payload, mount):
-    folder = mount("small", "size=256k")
+def test_a_full_disk_is_told_and_left_clean(transport, home, payload, mount):
+    folder = mount("small", "size=256k", below=home)
     with pytest.raises(DeviceUnfit, match="no space left for") as caught:
         transport.push(payload, str(folder / "target"))
     assert caught.value.code == "disk-full"
@@ -363,8 +374,8 @@ def test_a_full_disk_is_told_and_left_clean(transport, payload, mount):
     assert transport.exec(["true"]).returncode == 0
 
 
-def test_a_read_only_folder_is_told(transport, payload, mount):
-    folder = mount("fixed", "size=256k,ro")
+def test_a_read_only_folder_is_told(transport, home, payload, mount):
+    folder = mount("fixed", "size=256k,ro", below=home)
     with pytest.raises(DeviceUnfit, match="permission denied or read-only") as caught:
         transport.push(payload, str(folder / "target"))
     assert caught.value.code == "permission"
@@ -372,11 +383,13 @@ def test_a_read_only_folder_is_told(transport, payload, mount):
 
 def test_identity_is_stable_and_short(transport):
     assert transport.identity() == transport.identity()
-    assert transport.identity().split(":")[0] in ("ssh", "host")
+    assert transport.identity().split(":")[0] in ("ssh", "host", "adb")
     assert len(transport.identity()) < 64
 
 
-def test_close_twice(server, tmp_path):
-    for transport in (LocalTransport("here", home=tmp_path), SshTransport(server.place(), server.settings())):
-        transport.close()
-        transport.close()
+def test_close_twice(server, behind, tmp_path):
+    with behind(PlainPhone(tmp_path / "plain")) as phone:
+        here, board = LocalTransport("here", home=tmp_path), SshTransport(server.place(), server.settings())
+        for transport in (here, board, phone):
+            transport.close()
+            transport.close()
