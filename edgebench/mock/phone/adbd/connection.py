@@ -98,7 +98,7 @@ class Connection:
         self._online = True
 
     def _opened(self, packet: Packet) -> None:
-        name = bytes(packet.payload).split(b"\0", 1)[0].decode(errors="replace")
+        name = bytes(packet.payload).split(b"\0", 1)[0].decode(errors="surrogateescape")
         service = self._find(name)
         if service is None:
             self.send(Packet(CLSE, 0, packet.arg0))
