@@ -7,31 +7,46 @@ import itertools
 import socket
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from edgebench.mock.phone.adbd import wire
+from edgebench.mock.phone.adbd.auth import Guard
+from edgebench.mock.phone.adbd.faults import Faults
+from edgebench.mock.phone.adbd.greeting import Greeting
 from edgebench.mock.phone.adbd.streams import Stream
-from edgebench.mock.phone.adbd.wire import AUTH, CLSE, CNXN, MAX_PAYLOAD, OKAY, OPEN, WRTE, Packet, ProtocolError
+from edgebench.mock.phone.adbd.wire import AUTH, CLSE, CNXN, MAX_PAYLOAD, OKAY, OPEN, WRTE, Packet
 from edgebench.mock.phone.face import PhoneFace
 
 Service = Callable[[Stream], None]
-FindService = Callable[[str], Service | None]
+
+
+@dataclass(frozen=True)
+class Phone:
+    """What a connection needs to know of the phone it leads to; `find` gives the service of a name, if there is one."""
+
+    face: PhoneFace
+    guard: Guard
+    faults: Faults
+    find: Callable[[str], Service | None]
+    version: int
 
 
 class Connection:
     """Serves one socket in the thread that calls `serve`; each stream's service has a thread of its own."""
 
-    def __init__(self, link: socket.socket, face: PhoneFace, find: FindService, version: int) -> None:
+    def __init__(self, link: socket.socket, phone: Phone) -> None:
         self._link = link
-        self._face = face
-        self._find = find
-        self._version = version
-        self._max_payload = 4096
+        self._phone = phone
+        self.greeting = Greeting(phone.guard, phone.faults, self.send, self._welcome)
+        self._version = phone.version
+        self._max_payload = 0
         self._online = False
         self._streams: dict[int, Stream] = {}
         self._numbers = itertools.count(1)
         self._sending = threading.Lock()
         self._receives = {
             CNXN: self._greeted,
+            AUTH: self.greeting.answer,
             OPEN: self._opened,
             OKAY: self._took,
             WRTE: self._came,
@@ -43,8 +58,8 @@ class Connection:
         try:
             while True:
                 self._receive(wire.read_packet(self._fill))
-        except (EOFError, ProtocolError, OSError):
-            pass
+        except (EOFError, ValueError, OSError):
+            pass  # nothing sensible can follow
         finally:
             self.cut()
             self._end_streams()
@@ -57,7 +72,8 @@ class Connection:
 
     def send(self, packet: Packet) -> None:
         """Send one packet; raises OSError when the connection is gone."""
-        if self._version < wire.VERSION_WITHOUT_CHECKSUMS or not self._online:
+        self._phone.faults.thawed()
+        if self._has_checksums:
             packet = packet._replace(checksum=wire.checksum(packet.payload))
         parts = [memoryview(wire.header(packet)), memoryview(packet.payload)]
         with self._sending:
@@ -66,6 +82,10 @@ class Connection:
                 if sent < len(part):
                     self._link.sendall(part[sent:])
                 sent = max(0, sent - len(part))
+
+    @property
+    def _has_checksums(self) -> bool:
+        return self._version < wire.VERSION_WITHOUT_CHECKSUMS or not self._online
 
     def _fill(self, size: int) -> bytearray:
         data = bytearray(size)
@@ -78,7 +98,8 @@ class Connection:
         return data
 
     def _receive(self, packet: Packet) -> None:
-        if self._version < wire.VERSION_WITHOUT_CHECKSUMS or not self._online:
+        self._phone.faults.thawed()
+        if self._has_checksums:
             wire.verify(packet)
         if self._online or packet.command in (CNXN, AUTH):
             receive = self._receives.get(packet.command)
@@ -88,18 +109,19 @@ class Connection:
     def _greeted(self, packet: Packet) -> None:
         self._end_streams()
         self._online = False
-        self._version = min(self._version, packet.arg0)
-        self._max_payload = min(MAX_PAYLOAD, packet.arg1)
-        self._go_online()
+        self._version = self._phone.version
+        self.greeting.hello(packet)
 
-    def _go_online(self) -> None:
-        said = wire.banner(self._face.properties, self._face.features)
-        self.send(Packet(CNXN, self._version, MAX_PAYLOAD, said))
-        self._online = True
+    def _welcome(self, hello: Packet) -> None:
+        self._max_payload = min(MAX_PAYLOAD, max(1, hello.arg1))
+        said = wire.banner(self._phone.face.properties, self._phone.face.features)
+        version = min(self._phone.version, hello.arg0)
+        self.send(Packet(CNXN, version, MAX_PAYLOAD, said))
+        self._version, self._online = version, True
 
     def _opened(self, packet: Packet) -> None:
         name = bytes(packet.payload).split(b"\0", 1)[0].decode(errors="surrogateescape")
-        service = self._find(name)
+        service = self._phone.find(name)
         if service is None:
             self.send(Packet(CLSE, 0, packet.arg0))
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import secrets
 import socket
 import threading
@@ -10,10 +10,12 @@ from types import TracebackType
 from typing import Self
 
 from edgebench.mock.phone.adbd import processes
-from edgebench.mock.phone.adbd.connection import Connection, Service
+from edgebench.mock.phone.adbd.auth import Guard, PublicKey
+from edgebench.mock.phone.adbd.connection import Connection, Phone
+from edgebench.mock.phone.adbd.faults import Fault, Faults
+from edgebench.mock.phone.adbd.seat import Seat
+from edgebench.mock.phone.adbd.services import Services
 from edgebench.mock.phone.adbd.shell import Shell
-from edgebench.mock.phone.adbd.streams import Stream
-from edgebench.mock.phone.adbd.sync import Sync
 from edgebench.mock.phone.adbd.wire import VERSION_WITHOUT_CHECKSUMS
 from edgebench.mock.phone.face import PhoneFace
 
@@ -24,46 +26,72 @@ MARK = "EDGEBENCH_PHONE"
 class AdbDaemon:
     """Listens from `with` (or `start`) until its end; `address` is what `adb connect` is given.
 
-    `port` 0 takes a free one. `version` VERSION_WITH_CHECKSUMS makes it an older phone.
+    `port` 0 takes a free one, once for all its life. `guard` says who is let in; without one, everybody is.
+    `version` VERSION_WITH_CHECKSUMS makes it an older phone. A reboot that was asked for takes `reboot_s`.
     """
 
-    def __init__(self, face: PhoneFace, *, port: int = 0, version: int = VERSION_WITHOUT_CHECKSUMS) -> None:
+    def __init__(
+        self,
+        face: PhoneFace,
+        *,
+        port: int = 0,
+        guard: Guard | None = None,
+        version: int = VERSION_WITHOUT_CHECKSUMS,
+        reboot_s: float = 1.0,
+    ) -> None:
         self.face = face
-        self._port = port
-        self._version = version
+        self.guard = guard or Guard()
+        self.faults = Faults(self._begun, self._lifted)
         self._mark = secrets.token_hex(8)
-        self._shell = Shell(face, {MARK: self._mark})
+        shell = Shell(face, self.faults, {MARK: self._mark})
+        services = Services(face, self.faults, shell, lambda: self.reboot(reboot_s))
+        self._phone = Phone(face, self.guard, self.faults, services.find, version)
+        self._seat = Seat(port)
         self._connections: set[Connection] = set()
         self._lock = threading.Lock()
-        self._listener: socket.socket | None = None
+        self._coming_back: threading.Timer | None = None
 
     @property
     def address(self) -> str:
-        """`127.0.0.1:PORT`, once it listens; also the serial that the adb server gives it."""
-        return f"127.0.0.1:{self._port}"
+        """`127.0.0.1:PORT`; also the serial that the adb server gives it."""
+        return f"127.0.0.1:{self._seat.port}"
 
     def start(self) -> None:
         """Listen; returns when a connection would be taken."""
-        listener = socket.create_server(("127.0.0.1", self._port), backlog=64)
-        self._port = listener.getsockname()[1]
-        self._listener = listener
-        threading.Thread(target=self._accept, args=(listener,), name="adbd listener", daemon=True).start()
+        self._seat.listen(self._taken)
 
     def stop(self) -> None:
         """Refuse connections, cut those there are and end all processes of the phone."""
-        listener, self._listener = self._listener, None
-        if listener is not None:
-            listener.shutdown(socket.SHUT_RDWR)
-            listener.close()
-        self.cut()
-        processes.end_marked(MARK, self._mark)
+        if self._coming_back is not None:
+            self._coming_back.cancel()
+            self._coming_back.join()
+        self.faults.clear()
+        self._go_away()
+        self._seat.leave()
 
     def cut(self) -> None:
         """End all connections, as a pulled cable does; the phone goes on."""
-        with self._lock:
-            connections = list(self._connections)
-        for connection in connections:
+        for connection in self._present():
             connection.cut()
+
+    def reboot(self, down_s: float) -> None:
+        """Cut, end all processes and refuse connections; the phone is back, with a new boot, after `down_s`."""
+        self._go_away()
+        if self._coming_back is not None:
+            self._coming_back.cancel()
+        self._coming_back = threading.Timer(down_s, self._come_back)
+        self._coming_back.daemon = True
+        self._coming_back.start()
+
+    def asking(self) -> list[PublicKey]:
+        """Return the keys of those who wait for somebody to accept them on the phone's screen."""
+        return [key for connection in self._present() if (key := connection.greeting.asked) is not None]
+
+    def accept(self) -> None:
+        """Accept all who wait, from now on."""
+        for key in self.asking():
+            self.guard.accept(key)
+        self._reconsider()
 
     def __enter__(self) -> Self:
         self.start()
@@ -72,17 +100,15 @@ class AdbDaemon:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
 
-    def _accept(self, listener: socket.socket) -> None:
-        while True:
-            try:
-                link, _ = listener.accept()
-            except OSError:
-                return  # closed
-            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = Connection(link, self.face, self._service, self._version)
-            with self._lock:
-                self._connections.add(connection)
-            threading.Thread(target=self._serve, args=(connection,), name="adbd connection", daemon=True).start()
+    def _present(self) -> list[Connection]:
+        with self._lock:
+            return list(self._connections)
+
+    def _taken(self, link: socket.socket) -> None:
+        connection = Connection(link, self._phone)
+        with self._lock:
+            self._connections.add(connection)
+        threading.Thread(target=self._serve, args=(connection,), name="adbd connection", daemon=True).start()
 
     def _serve(self, connection: Connection) -> None:
         try:
@@ -91,17 +117,26 @@ class AdbDaemon:
             with self._lock:
                 self._connections.discard(connection)
 
-    def _service(self, name: str) -> Service | None:
-        kind, colon, rest = name.partition(":")
-        if not colon:
-            return None
-        word, *options = kind.split(",")
-        if word == "shell":
-            run = self._shell.separate if "v2" in options else self._shell.merged
-            return functools.partial(run, command=rest)
-        if word == "exec":
-            return functools.partial(self._shell.detached, command=rest)
-        return self._sync if word == "sync" else None
+    def _go_away(self) -> None:
+        self._seat.refuse()
+        self.cut()
+        processes.end_marked(MARK, self._mark)
 
-    def _sync(self, stream: Stream) -> None:
-        Sync(stream, self.face).serve()
+    def _come_back(self) -> None:
+        self.face.rebooted()
+        self.start()
+
+    def _begun(self, fault: Fault) -> None:
+        if fault.kind in ("drop", "unauthorized", "offline"):
+            self.cut()
+        elif fault.kind == "reboot":
+            self.reboot(fault.down_s)
+
+    def _lifted(self, fault: Fault) -> None:
+        if fault.kind in ("unauthorized", "offline"):
+            self._reconsider()
+
+    def _reconsider(self) -> None:
+        for connection in self._present():
+            with contextlib.suppress(OSError):  # one that just ended
+                connection.greeting.reconsider()

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO
 
+from edgebench.mock.phone.adbd.faults import Faults
+from edgebench.mock.phone.adbd.passage import Passage
 from edgebench.mock.phone.adbd.shell_protocol import Kind, exit_packet, shell_packet, standard_input
 from edgebench.mock.phone.adbd.streams import Stream, StreamClosed
 from edgebench.mock.phone.face import PhoneFace
@@ -26,29 +28,46 @@ class Shell:
     """Runs the commands of one phone; `marks` is added to the environment that the phone gives them."""
 
     face: PhoneFace
+    faults: Faults
     marks: dict[str, str]
 
     def separate(self, stream: Stream, command: str) -> None:
         """Serve `shell,v2:`: outputs apart, a standard input that can end, an exit code."""
         process = self._start(command, stderr=subprocess.PIPE)
         kinds = {_pipe(process.stdout): Kind.STDOUT, _pipe(process.stderr): Kind.STDERR}
+        passage = Passage(self.faults, "shell", stream.drain)
+
+        def deliver(kind: Kind, data: bytes) -> None:
+            for piece in passage.pieces(data):
+                stream.write(shell_packet(kind, piece))
+
         with _watched(process, stream, standard_input(stream), hang_up=True) as gone:
-            _relay(kinds, gone, lambda kind, data: stream.write(shell_packet(kind, data)))
-            stream.write(exit_packet(process.wait()))
+            passage.begin()
+            _relay(kinds, gone, deliver)
+            code = process.wait()
+            passage.end()
+            stream.write(exit_packet(code))
 
     def merged(self, stream: Stream, command: str) -> None:
         """Serve `shell:`, which knows no outputs apart and no exit code."""
-        self._bare(stream, command, hang_up=True)
+        self._bare(stream, command, Passage(self.faults, "shell", stream.drain), hang_up=True)
 
     def detached(self, stream: Stream, command: str) -> None:
         """Serve `exec:`: as `merged`, but the command reads its input to the end even when the client is gone."""
-        self._bare(stream, command, hang_up=False)
+        self._bare(stream, command, Passage(self.faults, "exec", stream.drain), hang_up=False)
 
-    def _bare(self, stream: Stream, command: str, *, hang_up: bool) -> None:
+    def _bare(self, stream: Stream, command: str, passage: Passage, *, hang_up: bool) -> None:
         process = self._start(command, stderr=subprocess.STDOUT)
+
+        def deliver(_: Kind, data: bytes) -> None:
+            for piece in passage.pieces(data):
+                stream.write(piece)
+
         with _watched(process, stream, iter(stream.read, b""), hang_up=hang_up) as gone:
-            _relay({_pipe(process.stdout): Kind.STDOUT}, gone, lambda _, data: stream.write(data))
+            passage.begin()
+            _relay({_pipe(process.stdout): Kind.STDOUT}, gone, deliver)
             process.wait()
+            passage.end()
 
     def _start(self, command: str, stderr: int) -> subprocess.Popen[bytes]:
         face = self.face

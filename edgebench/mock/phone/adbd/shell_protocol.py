@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from enum import IntEnum
 
 from edgebench.mock.phone.adbd.streams import Stream
+from edgebench.mock.phone.adbd.wire import Payload
 
 PACKET = struct.Struct("<BI")
 
@@ -22,9 +23,9 @@ class Kind(IntEnum):
     WINDOW_SIZE = 5
 
 
-def shell_packet(kind: Kind, data: bytes) -> bytes:
+def shell_packet(kind: Kind, data: Payload) -> bytes:
     """Return a packet."""
-    return PACKET.pack(kind, len(data)) + data
+    return PACKET.pack(kind, len(data)) + bytes(data)
 
 
 def exit_packet(returncode: int) -> bytes:

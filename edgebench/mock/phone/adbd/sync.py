@@ -8,29 +8,26 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+from edgebench.mock.phone.adbd.faults import Faults
 from edgebench.mock.phone.adbd.files import real_path
+from edgebench.mock.phone.adbd.passage import Passage
 from edgebench.mock.phone.adbd.streams import Stream
-from edgebench.mock.phone.face import PhoneFace
+from edgebench.mock.phone.adbd.transfers import REQUEST, Refused, give_file, take_file, throw_away
 
 MAX_PATH = 1024
-MAX_DATA = 1 << 16
-REQUEST = struct.Struct("<4sI")
 STAT_V1 = struct.Struct("<4s3I")
 STAT_V2 = struct.Struct("<4sI2Q4IQ3q")
 DENT_V1 = struct.Struct("<4s4I")
 DENT_V2 = struct.Struct("<4sI2Q4IQ3qI")
 
 
-class Refused(Exception):
-    """A request that failed: its text is what the client is told, then the stream ends."""
-
-
 class Sync:
     """Answers the requests of one stream."""
 
-    def __init__(self, stream: Stream, face: PhoneFace) -> None:
+    def __init__(self, stream: Stream, folder: Path, faults: Faults) -> None:
         self._stream = stream
-        self._folder = face.folder
+        self._folder = folder
+        self._faults = faults
         self._answers: dict[bytes, Callable[[str], None]] = {
             b"STAT": self._stat_v1,
             b"STA2": lambda path: self._stat_v2(b"STA2", path, os.stat),
@@ -51,6 +48,8 @@ class Sync:
         except Refused as refused:
             text = str(refused).encode()
             self._stream.write(REQUEST.pack(b"FAIL", len(text)) + text)
+            if refused.is_upload:
+                throw_away(self._stream)
 
     def _answer(self) -> bool:
         word, length = REQUEST.unpack(self._stream.read_exactly(REQUEST.size))
@@ -104,7 +103,7 @@ class Sync:
         path, comma, mode = spec.rpartition(",")
         if not comma:
             raise Refused("missing , in ID_SEND_V1")
-        if not mode.isdecimal():
+        if not (mode.isascii() and mode.isdecimal()):
             raise Refused("bad mode")
         self._send(path, int(mode))
 
@@ -115,23 +114,8 @@ class Sync:
         self._send(path, mode)
 
     def _send(self, path: str, mode: int) -> None:
-        target = real_path(self._folder, path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.unlink(missing_ok=True)
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            while True:
-                word, size = REQUEST.unpack(self._stream.read_exactly(REQUEST.size))
-                if word == b"DONE":
-                    break
-                view = self._stream.read_exactly(size)
-                while view:
-                    view = view[os.write(descriptor, view) :]
-            os.fchmod(descriptor, mode & 0o777)
-            os.utime(descriptor, (size, size))
-        finally:
-            os.close(descriptor)
-        self._stream.write(REQUEST.pack(b"OKAY", 0))
+        passage = Passage(self._faults, "push", lambda: None)
+        take_file(self._stream, passage, lambda: real_path(self._folder, path), mode)
 
     def _receive_v2(self, path: str) -> None:
         _, flags = struct.unpack("<4sI", self._stream.read_exactly(8))
@@ -140,13 +124,8 @@ class Sync:
         self._receive(path)
 
     def _receive(self, path: str) -> None:
-        try:
-            with real_path(self._folder, path).open("rb", buffering=0) as file:
-                while data := file.read(MAX_DATA - REQUEST.size):
-                    self._stream.write(REQUEST.pack(b"DATA", len(data)) + data)
-        except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
-            raise Refused(f"open failed: {error.strerror}") from None
-        self._stream.write(REQUEST.pack(b"DONE", 0))
+        passage = Passage(self._faults, "pull", self._stream.drain)
+        give_file(self._stream, passage, lambda: real_path(self._folder, path))
 
 
 def _fields(found: os.stat_result) -> tuple[int, ...]:
