@@ -9,7 +9,8 @@ OOM = re.compile(
     re.IGNORECASE,
 )
 UNSUPPORTED_OP = re.compile(
-    r"NOT_IMPLEMENTED|is not a registered function/op|Could not find an implementation|No Op registered for",
+    r"NOT_IMPLEMENTED|is not a registered function/op|Could not find an implementation|No Op registered for"
+    r"|unresolved custom op|Select TensorFlow op|Didn't find op for builtin|builtin_code out of range",
     re.IGNORECASE,
 )
 UNSUPPORTED_PRECISION = re.compile(

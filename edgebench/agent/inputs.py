@@ -98,19 +98,32 @@ def bounds(dtype, value_range):
     return (low, high)
 
 
-def seeded(random, dtype, shape, value_range):
+def to_stored(real, dtype, scale):
+    """Return real values as a quantised input stores them: rounded to its `scale` (s, z), clipped to its type."""
+    info = numpy.iinfo(dtype)
+    return numpy.clip(numpy.rint(numpy.asarray(real, "float64") / scale[0]) + scale[1], info.min, info.max).astype(
+        dtype
+    )
+
+
+def seeded(random, dtype, shape, value_range, scale=None):
     """Return an array drawn from `random` (numpy.random.RandomState: the same numbers under every numpy).
 
     Floats are uniform in [low, high), integers in low..high; drawn in pieces, so that the peak memory is the array's.
+    The range of a quantised input (`scale`) is of the real values that it stands for; without a range it gets every
+    value that its type holds.
     """
-    low, high = bounds(dtype, value_range)
+    real = scale is not None and value_range is not None and dtype.kind in "iu"
+    low, high = tuple(value_range) if real else bounds(dtype, value_range)
     array = numpy.zeros(shape, dtype)
-    if low == high == 0:
+    if low == high == 0 and not real:
         return array
     flat = array.reshape(-1)
     for at in range(0, flat.size, CHUNK):
         drawn = random.random_sample(min(CHUNK, flat.size - at))
-        if dtype.kind == "f":
+        if real:
+            flat[at : at + CHUNK] = to_stored(low + drawn * (high - low), dtype, scale)
+        elif dtype.kind == "f":
             flat[at : at + CHUNK] = low + drawn * (high - low)
         else:
             flat[at : at + CHUNK] = low + numpy.floor(drawn * (high - low + 1)).astype(numpy.int64)
@@ -133,14 +146,19 @@ def seeded_sample(specs, shapes, seed, value_range, states):
         if spec.name in states:
             sample[spec.name] = numpy.zeros(shapes[spec.name], dtype)
         else:
-            sample[spec.name] = seeded(random, dtype, shapes[spec.name], value_range)
+            sample[spec.name] = seeded(random, dtype, shapes[spec.name], value_range, spec.scale)
     return sample
 
 
 def matched(array, spec, path):
-    """Return `array` as the input `spec` takes it. Raises Failure bad-input (dtype) or shape-mismatch."""
+    """Return `array` as the input `spec` takes it: floats for a quantised input are real values, and are quantised.
+
+    Raises Failure bad-input (dtype) or shape-mismatch.
+    """
     dtype = dtype_of(spec)
     name = os.path.basename(path)
+    if spec.scale is not None and array.dtype.kind == "f" and dtype.kind in "iu":
+        array = to_stored(array, dtype, spec.scale)
     if not numpy.can_cast(array.dtype, dtype, "safe"):
         raise bad("bad-input", "%s: %s is %s, the model takes %s" % (name, spec.name, array.dtype, dtype))
     if not fits(spec.shape, array.shape):

@@ -4,19 +4,19 @@ import importlib.machinery
 import os
 import re
 
-RUNTIMES = {
-    "onnxruntime": ("onnxruntime", ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-qnn")),
-    "tensorrt": ("tensorrt", ("tensorrt", "tensorrt-cu12", "tensorrt-cu11")),
-    "tflite": ("ai_edge_litert", ("ai-edge-litert",)),
-    "tflite-runtime": ("tflite_runtime", ("tflite-runtime",)),
-    "ncnn": ("ncnn", ("ncnn",)),
-    "mnn": ("MNN", ("MNN",)),
-    "tvm": ("tvm", ("apache-tvm", "tvm")),
-    "executorch": ("executorch", ("executorch",)),
-    "openvino": ("openvino", ("openvino",)),
-    "numpy": ("numpy", ("numpy",)),
-}
-"""Backend: (module, names of distributions that bring it)."""
+RUNTIMES = (
+    ("executorch", "executorch", ("executorch",)),
+    ("mnn", "MNN", ("MNN",)),
+    ("ncnn", "ncnn", ("ncnn",)),
+    ("numpy", "numpy", ("numpy",)),
+    ("onnxruntime", "onnxruntime", ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-qnn")),
+    ("openvino", "openvino", ("openvino",)),
+    ("tensorrt", "tensorrt", ("tensorrt", "tensorrt-cu12", "tensorrt-cu11")),
+    ("tflite", "ai_edge_litert", ("ai-edge-litert",)),
+    ("tflite", "tflite_runtime", ("tflite-runtime",)),
+    ("tvm", "tvm", ("apache-tvm", "tvm")),
+)
+"""(backend, module, names of distributions that bring it); of one backend the first that is there is taken."""
 
 
 def has_module(name, folder=None):
@@ -32,7 +32,7 @@ def find(search):
     found = []
     for where, folder in search:
         present = versions(folder)
-        for name, (module, distributions) in sorted(RUNTIMES.items()):
+        for name, module, distributions in RUNTIMES:
             if not has_module(module, folder):
                 continue
             known = [(one, present[normal(one)]) for one in distributions if normal(one) in present]

@@ -51,14 +51,15 @@ def guess_precision(model: ModelProto, inputs: tuple[TensorSpec, ...]) -> Precis
     return Precision(stored, activations, io, activations, f"{quantised} {kind}")
 
 
-def _short(dtype: str) -> str:
+def short_name(dtype: str) -> str:
+    """A dtype as people call it: `fp32`, `int8`."""
     return _SHORT.get(dtype, dtype)
 
 
 def _weight_type(model: ModelProto) -> str:
     counts: Counter[str] = Counter()
     for weight in weights(model):
-        counts[_short(weight.dtype)] += weight.elements
+        counts[short_name(weight.dtype)] += weight.elements
     return counts.most_common(1)[0][0] if counts else "none"
 
 
@@ -68,14 +69,14 @@ def _io_type(inputs: tuple[TensorSpec, ...]) -> str:
         spec.dtype for spec in inputs if "float" in spec.dtype or spec.dtype in ("uint8", "int8", "uint16", "int16")
     ]
     names = data or [spec.dtype for spec in inputs]
-    return _short(names[0]) if names else "none"
+    return short_name(names[0]) if names else "none"
 
 
 def _float_type(model: ModelProto) -> str:
     """The float type that most stored tensors (scales and biases, in a quantised model) have."""
     found = Counter(dtype_name(tensor.data_type) for tensor in tensors(model))
     floats = [(count, name) for name, count in found.items() if "float" in name]
-    return _short(max(floats)[1]) if floats else "none"
+    return short_name(max(floats)[1]) if floats else "none"
 
 
 def _quantisation(model: ModelProto) -> str:
@@ -104,5 +105,5 @@ def _quantised_activations(model: ModelProto) -> list[str]:
 def _activation_type(model: ModelProto) -> str:
     """The type of the activations' zero points; 8 bits where there is none to read (operators' default: uint8)."""
     types = {tensor.name: dtype_name(tensor.data_type) for tensor in model.graph.initializer}
-    found = Counter(_short(types[name]) for name in _quantised_activations(model) if name in types)
+    found = Counter(short_name(types[name]) for name in _quantised_activations(model) if name in types)
     return found.most_common(1)[0][0] if found else "int8"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Protocol
 
-from edgebench.artifacts.onnx_model import ModelInfo
 from edgebench.artifacts.tensor_spec import Dim, TensorSpec
 from edgebench.errors import ModelError, UnknownName, UsageError
 
@@ -19,6 +19,19 @@ class ShapeError(ModelError):
     """The shapes do not fit the model."""
 
     code = "shape-mismatch"
+
+
+class Face(Protocol):
+    """What is known of a model's inputs, whatever its format."""
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """The inputs, in the model's order."""
+
+
+def fixed_axes(info: Face, given: Mapping[str, Shape], batch: int | None) -> Face:
+    """The inputs as they are: what the file fixes stays fixed."""
+    return info
 
 
 def parse_shape(text: str) -> tuple[str, Shape]:
@@ -42,7 +55,7 @@ def shape_text(shape: Shape) -> str:
     return "x".join(str(dim) for dim in shape) or "scalar"
 
 
-def resolve_shapes(info: ModelInfo, given: Mapping[str, Shape], batch: int | None = None) -> dict[str, Shape]:
+def resolve_shapes(info: Face, given: Mapping[str, Shape], batch: int | None = None) -> dict[str, Shape]:
     """The full shape of every input of the model, in the model's order.
 
     `given`: input name -> dims (`--shape`). `batch`: what the user asked for, None if nothing: then 1, or what a given

@@ -12,6 +12,8 @@ Dim = int | str | None
 class TensorSpec:
     """Name, numpy-like dtype and dims; `dims` is None where the rank is unknown or the value is no tensor.
 
+    `scale`: (s, z) of a quantised value, real = s x (stored - z).
+
     >>> str(TensorSpec("x", "float32", ("batch", 3, None)))
     'x float32 [batch, 3, ?]'
     """
@@ -19,6 +21,7 @@ class TensorSpec:
     name: str
     dtype: str
     dims: tuple[Dim, ...] | None
+    scale: tuple[float, int] | None = None
 
     def __str__(self) -> str:
         if self.dims is None:

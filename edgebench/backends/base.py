@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from edgebench.errors import UnknownName
+from edgebench.errors import RowFailure, UnknownName
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,8 +26,8 @@ class DeviceRuntime:
 
 
 @dataclass(frozen=True)
-class Stamp:
-    """What a model file says that a runtime needs at least: IR version and opset of every domain it imports.
+class OnnxStamp:
+    """What an ONNX file says that a runtime needs at least: IR version and opset of every domain it imports.
 
     `lowest_ir`: the IR version that the file could be stamped with; `precisions`: what it may be called (`fp32`...).
     """
@@ -46,6 +46,38 @@ class Stamp:
         return self.path.name
 
 
+@dataclass(frozen=True)
+class TfliteStamp:
+    """What a TFLite file says that a runtime needs at least: the version of each builtin operator, and what is none.
+
+    `flex`: operators of TensorFlow, which the Flex delegate runs; `custom`: operators of somebody's own;
+    `precisions`: what the file may be called (`fp32`...), the first its own.
+    """
+
+    path: Path
+    versions: Mapping[str, int]
+    flex: tuple[str, ...] = ()
+    custom: tuple[str, ...] = ()
+    precisions: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The file's name, for messages."""
+        return self.path.name
+
+
+Stamp = OnnxStamp | TfliteStamp
+"""What a model file asks of a runtime, by its format."""
+OneStamp = TypeVar("OneStamp", OnnxStamp, TfliteStamp)
+
+
+def own_stamp(model: Stamp, kind: type[OneStamp], backend: str) -> OneStamp:
+    """The stamp as the one kind that a backend reads. Raises `RowFailure` (`load-failed`) for a file of another."""
+    if not isinstance(model, kind):
+        raise RowFailure("load-failed", f"{backend} does not run {model.path.suffix or 'such'} files")
+    return model
+
+
 class Backend(Protocol):
     """A runtime as the host sees it."""
 
@@ -55,7 +87,12 @@ class Backend(Protocol):
     default_accelerator: str
 
     def preflight(
-        self, model: Stamp, runtime: DeviceRuntime, options: Mapping[str, str], precision: str | None = None
+        self,
+        model: Stamp,
+        runtime: DeviceRuntime,
+        options: Mapping[str, str],
+        precision: str | None = None,
+        accelerator: str = "cpu",
     ) -> list[str]:
         """Refuse what the device's runtime is known to refuse; return warnings, one line each.
 
@@ -73,7 +110,7 @@ class Backend(Protocol):
         ...
 
 
-BACKENDS = {"onnxruntime": "edgebench.backends.onnxruntime"}
+BACKENDS = {"onnxruntime": "edgebench.backends.onnxruntime", "tflite": "edgebench.backends.tflite"}
 """Where each backend lives; each module has a `backend`."""
 
 
@@ -89,7 +126,7 @@ def get_backend(name: str) -> Backend:
 
 def backend_for(format_name: str) -> str:
     """The backend that runs files of a format when none was named. Raises `UnknownName`."""
-    by_format = {"onnx": "onnxruntime"}
+    by_format = {"onnx": "onnxruntime", "tflite": "tflite"}
     if format_name not in by_format:
-        raise UnknownName("model format", str(format_name), by_format, hint="this version runs .onnx files")
+        raise UnknownName("model format", str(format_name), by_format, hint="this version runs .onnx and .tflite files")
     return by_format[format_name]

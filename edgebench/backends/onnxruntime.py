@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from edgebench.backends.base import DeviceRuntime, Stamp
+from edgebench.backends.base import DeviceRuntime, OnnxStamp, Stamp, own_stamp
+from edgebench.backends.reference import run_reference
 from edgebench.errors import RowFailure
 
 if TYPE_CHECKING:
     from edgebench.backends.base import Arrays
-
-REFERENCE_TIMEOUT_S = 600.0
 
 RELEASES: dict[tuple[int, int], tuple[int, int, int]] = {
     (1, 8): (7, 14, 2), (1, 9): (8, 15, 2), (1, 10): (8, 15, 2), (1, 11): (8, 16, 3), (1, 12): (8, 17, 3),
@@ -39,9 +36,15 @@ class OnnxRuntimeBackend:
     default_accelerator = "cpu"
 
     def preflight(
-        self, model: Stamp, runtime: DeviceRuntime, options: Mapping[str, str], precision: str | None = None
+        self,
+        model: Stamp,
+        runtime: DeviceRuntime,
+        options: Mapping[str, str],
+        precision: str | None = None,
+        accelerator: str = "cpu",
     ) -> list[str]:
         """Compare IR and opsets of the file with what the device's release takes; see `Backend.preflight`."""
+        model = own_stamp(model, OnnxStamp, self.name)
         _check_precision(model, precision)
         limits = RELEASES.get(_release(runtime.version))
         if limits is not None:  # newer than this table: the runtime itself will say
@@ -58,26 +61,11 @@ class OnnxRuntimeBackend:
 
         Of `options` it takes `custom_op_library`.
         """
-        import numpy as np
-
-        names = list(inputs)
-        arrays: dict[str, Any] = {f"in{at}": inputs[name] for at, name in enumerate(names)}
-        np.savez(work / "reference-in.npz", **arrays)
         library = options.get("custom_op_library", "")
-        script = [sys.executable, "-m", "edgebench.backends.onnxruntime_reference", str(model), str(work), library]
-        try:
-            done = subprocess.run([*script, *names], capture_output=True, timeout=REFERENCE_TIMEOUT_S, check=False)
-        except subprocess.TimeoutExpired as error:
-            raise RowFailure("timeout", f"the reference took over {REFERENCE_TIMEOUT_S:.0f} s on this host") from error
-        if done.returncode != 0:
-            said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise RowFailure("load-failed", said[-1] if said else f"the reference ended with {done.returncode}")
-        with np.load(work / "reference-out.npz", allow_pickle=False) as found:
-            outputs = [str(name) for name in found["names"]]
-            return {name: found[f"out{at}"] for at, name in enumerate(outputs)}
+        return run_reference("edgebench.backends.onnxruntime_reference", model, inputs, work, [library])
 
 
-def _check_precision(model: Stamp, precision: str | None) -> None:
+def _check_precision(model: OnnxStamp, precision: str | None) -> None:
     if precision is not None and model.precisions and precision not in model.precisions:
         raise RowFailure(
             "unsupported-precision",
@@ -86,7 +74,7 @@ def _check_precision(model: Stamp, precision: str | None) -> None:
         )
 
 
-def _check_stamps(model: Stamp, limits: tuple[int, int, int], device: str) -> None:
+def _check_stamps(model: OnnxStamp, limits: tuple[int, int, int], device: str) -> None:
     """Refuse stamps that are too new: those that a restamp cures with the command, the others with what else helps."""
     too_new = [
         (domain, model.opsets.get(domain, 0), limit)
@@ -114,7 +102,7 @@ OWN_DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchw
 """Domains whose operators come with the runtime."""
 
 
-def restamp_hint(model: Stamp, ir_limit: int) -> str:
+def restamp_hint(model: OnnxStamp, ir_limit: int) -> str:
     """The cure as a command that can be typed as it stands: lower the stamps, save beside; the graph stays."""
     if model.lowest_ir > ir_limit:
         return f"it needs IR version {model.lowest_ir}: export it for an older runtime, or install a newer one there"

@@ -15,7 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from edgebench.artifacts.onnx_model import read_onnx
+from edgebench.artifacts.reading import read_info
 from edgebench.artifacts.shapes import shape_text
 from edgebench.artifacts.tensor_spec import Dim, TensorSpec
 from edgebench.controller.spec import VariantAsk
@@ -84,7 +84,7 @@ def input_shapes(model: Path, ask: VariantAsk) -> list[Shapes]:
     Raises `UsageError` for files that are missing, unreadable or do not fit the model: names, dtypes, shapes.
     """
     inputs = gather_inputs(model, ask)
-    specs = {spec.name: spec for spec in read_onnx(model).inputs} if inputs.files else {}
+    specs = {spec.name: spec for spec in read_info(model).inputs} if inputs.files else {}
     found = []
     for source in inputs.files:
         if source.suffix.lower() in PHOTOS:
@@ -141,6 +141,9 @@ def _read_arrays(source: Path, only: str | None) -> Arrays:
 
 
 def _check_dtype(source: Path, spec: TensorSpec, dtype: np.dtype[Any]) -> None:
+    """Types that lose nothing; floats for a quantised input are real values, and the device quantises them."""
+    if spec.scale is not None and dtype.kind == "f":
+        return
     try:
         fits = np.can_cast(dtype, np.dtype(spec.dtype), "safe")
     except TypeError:
@@ -161,7 +164,7 @@ def _check_shape(source: Path, spec: TensorSpec, shape: tuple[int, ...], asked: 
 
 
 def _conversion(model: Path, ask: VariantAsk) -> dict[str, Any] | None:
-    free = [spec for spec in read_onnx(model).inputs if spec.name not in ask.states.values()]
+    free = [spec for spec in read_info(model).inputs if spec.name not in ask.states.values()]
     if len(free) != 1:
         return None
     spec = free[0]

@@ -22,7 +22,7 @@ from edgebench.artifacts import (
     resolve_shapes,
 )
 from edgebench.backends.base import DeviceRuntime, get_backend
-from edgebench.controller.rows import stamp_of
+from edgebench.controller.stamps import onnx_stamp
 from edgebench.controller.traps import Trap, find_traps
 from edgebench.errors import ModelError, RowFailure, UsageError
 
@@ -154,7 +154,7 @@ def _notes(path: Path, artifact: Artifact, graph: Graph | None) -> list[Trap]:
     if graph is None:
         hint = "inspect the ONNX file that it was made from"
         return [Trap(code="not-read", text=f"inside of a {artifact.format} file nothing is read", hint=hint)]
-    return find_traps(read_onnx(path), stamp_of(path), graph.params, graph.params_nonzero, len(artifact.files))
+    return find_traps(read_onnx(path), onnx_stamp(path), graph.params, graph.params_nonzero, len(artifact.files))
 
 
 def _graph(path: Path, given: Given) -> Graph:
@@ -249,7 +249,7 @@ def _check(path: Path, version: str, python: tuple[int, ...], found_in: str) -> 
     name = f"ONNX Runtime {version.rpartition('.')[0]}"
     where = f"{found_in} (Python {'.'.join(map(str, python))})"
     try:
-        get_backend("onnxruntime").preflight(stamp_of(path), DeviceRuntime(version, None, python), {})
+        get_backend("onnxruntime").preflight(onnx_stamp(path), DeviceRuntime(version, None, python), {})
     except RowFailure as failure:
         return RuntimeCheck(name=name, found_in=where, loads=False, why=failure.message, hint=failure.hint)
     return RuntimeCheck(name=name, found_in=where, loads=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgebench.artifacts.artifact import load_artifact
-from edgebench.artifacts.onnx_model import read_onnx
+from edgebench.artifacts.reading import read_info
 from edgebench.backends.base import backend_for, get_backend
 from edgebench.controller.meter import read_meter
 from edgebench.controller.rows import RowRequest, examine
@@ -17,6 +17,7 @@ from edgebench.controller.spec import Settings, VariantAsk
 from edgebench.errors import ModelError, UnknownName, UsageError, nearest_hint
 
 PRECISIONS = ("fp32", "fp16", "int8", "int16", "bf16")
+REFERENCE_FORMATS = ("onnx", "tflite")
 PREPARE_KEYS = ("power-mode", "clocks", "fan", "governor", "affinity", "airplane", "temperature-gate")
 POWER_SOURCES = ("auto", "off", "ina3221", "rapl", "nvml", "hwmon")
 SUPPORTED_PREPARE = ("governor", "affinity")
@@ -92,9 +93,10 @@ def _check_affinity(cpus: str | None) -> None:
 
 def _check_reference(reference: Path, model: Path) -> None:
     """The reference is fed what the model is fed. Raises `ModelError`, and `UsageError` for other inputs."""
-    if load_artifact(reference).format != "onnx":
-        raise ModelError(f"--reference {reference.name} is no .onnx file", hint="the reference runs on this host's CPU")
-    wanted, has = ({spec.name for spec in read_onnx(path).inputs} for path in (model, reference))
+    if load_artifact(reference).format not in REFERENCE_FORMATS:
+        hint = "the reference runs on this host's CPU: an .onnx file on ONNX Runtime, a .tflite file on LiteRT"
+        raise ModelError(f"--reference {reference.name} is no .onnx or .tflite file", hint=hint)
+    wanted, has = ({spec.name for spec in read_info(path).inputs} for path in (model, reference))
     if wanted != has:
         theirs, ours = ", ".join(sorted(has)), ", ".join(sorted(wanted))
         text = f"--reference {reference.name} takes {theirs}; {model.name} takes {ours}"

@@ -11,7 +11,7 @@ import msgspec
 
 from edgebench.artifacts.artifact import Artifact, load_artifact
 from edgebench.artifacts.shapes import BATCH_NAMES, resolve_shapes
-from edgebench.backends.base import DeviceRuntime, Stamp, get_backend
+from edgebench.backends.base import DeviceRuntime, get_backend
 from edgebench.controller.inputs import InputFiles, gather_inputs, input_shapes
 from edgebench.controller.meter import meter_rate_hz
 from edgebench.controller.owner import this_controller
@@ -19,12 +19,13 @@ from edgebench.controller.planning import extend_for_power
 from edgebench.controller.runtimes import find_runtime, python_version
 from edgebench.controller.session import DeviceSession, new_id, now_text
 from edgebench.controller.spec import ModelFacts, RunContext, Settings, VariantAsk
+from edgebench.controller.stamps import stamp_of
 from edgebench.controller.view import View
 from edgebench.errors import ModelError, RowFailure, UsageError
 from edgebench.records import PrecisionParts, Session
 
 if TYPE_CHECKING:
-    from edgebench.artifacts.onnx_model import ModelInfo
+    from edgebench.artifacts.shapes import Face
 
 
 @dataclass(frozen=True)
@@ -63,25 +64,27 @@ class PreparedRow:
 
 def examine(path: Path, ask: VariantAsk, batch: int | None = None) -> tuple[Artifact, ModelFacts, VariantAsk]:
     """Read a model on the host: hash, counts, shapes resolved (`batch` None: not given). Raises `UsageError`s."""
-    from edgebench.artifacts.counting import count
-    from edgebench.artifacts.liveness import estimated_peak_bytes
-    from edgebench.artifacts.onnx_model import read_onnx
+    from edgebench.artifacts.reading import reader_of
 
     artifact = load_artifact(path)
     backend = get_backend(ask.backend)
     if artifact.format not in backend.formats:
         known = ", ".join(f".{name}" for name in backend.formats)
         raise ModelError(f"{path}: {ask.backend} does not run {artifact.format} files", hint=f"it runs {known}")
-    info = read_onnx(path)
+    reader = reader_of(path)
+    info = reader.read(path)
     given = {name: tuple(dims) for name, dims in ask.shapes.items()}
     states = ask.states or {pair.output: pair.input for pair in info.state_pairs}
     ask = msgspec.structs.replace(ask, states=states)
     seen = input_shapes(path, ask)
-    resolved = resolve_shapes(info, given | (seen[0] if seen else {}), batch)
+    given |= seen[0] if seen else {}
+    axes = reader.axes(info, given, batch)
+    resolved = resolve_shapes(axes, given, batch)
     _refuse_other_batch(ask, seen, resolved)
     # files of several shapes: no count holds for all of them
     shapes = resolved if all(one == seen[0] for one in seen) else {}
-    counts = count(path, shapes) if shapes else None
+    counts = reader.count(path, shapes) if shapes else None
+    peak = reader.peak(path, shapes) if shapes else None
     facts = ModelFacts(
         sha256=artifact.sha256,
         bytes=artifact.bytes,
@@ -92,7 +95,7 @@ def examine(path: Path, ask: VariantAsk, batch: int | None = None) -> tuple[Arti
         flops=counts.flops if counts and counts.complete else None,
         activations=counts.activations if counts and counts.complete else None,
         convs=counts.convs if counts else None,
-        estimated_peak_bytes=estimated_peak_bytes(path, shapes) if shapes else None,
+        estimated_peak_bytes=peak.total if peak and not peak.unknown else None,
         precision=PrecisionParts(
             weights=info.precision.weights,
             activations=info.precision.activations,
@@ -102,10 +105,10 @@ def examine(path: Path, ask: VariantAsk, batch: int | None = None) -> tuple[Arti
         uncounted=list(counts.uncounted) if counts else [],
     )
     kept = {name: list(dims) for name, dims in resolved.items() if shapes or name in states.values()}
-    return artifact, facts, msgspec.structs.replace(ask, shapes=kept, batch=batch or _batch_of(info, resolved))
+    return artifact, facts, msgspec.structs.replace(ask, shapes=kept, batch=batch or _batch_of(axes, resolved))
 
 
-def _batch_of(info: ModelInfo, shapes: Mapping[str, tuple[int, ...]]) -> int:
+def _batch_of(info: Face, shapes: Mapping[str, tuple[int, ...]]) -> int:
     """The batch that given shapes or input files imply: the size of an axis that is called one; else 1."""
     for spec in info.inputs:
         first = spec.dims[0] if spec.dims else 1
@@ -129,7 +132,8 @@ def prepare_row(device: DeviceSession, session: Session, request: RowRequest, vi
     runtime = device_runtime(device.facts, request.ask.backend, device.entry.name)
     view.phase(device.entry.name, "preflight", request.label)
     backend = get_backend(request.ask.backend)
-    told = backend.preflight(stamp_of(request.model_path), runtime, request.ask.options, request.ask.precision)
+    ask = request.ask
+    told = backend.preflight(stamp_of(request.model_path), runtime, ask.options, ask.precision, ask.accelerator)
     _check_power(device, request.settings)
     settings, extensions = extend_for_power(request.settings, _power_rate(device, request))
     for line in extensions:
@@ -163,26 +167,6 @@ def prepare_row(device: DeviceSession, session: Session, request: RowRequest, vi
         warnings=[*request.told, *(("preflight", line, "") for line in told)],
     )
     return PreparedRow(request, context, runtime, inputs, request.prepare)
-
-
-def stamp_of(path: Path) -> Stamp:
-    """What the file says a runtime needs. Raises `ModelError`."""
-    from edgebench.artifacts.onnx_model import describe
-    from edgebench.artifacts.proto import read_model
-    from edgebench.artifacts.restamp import minimum_ir
-
-    model = read_model(path)
-    info = describe(model)
-    own = dict.fromkeys((info.precision.compute, info.precision.weights))
-    return Stamp(
-        path,
-        info.ir_version,
-        info.opsets,
-        info.unused_opsets,
-        info.custom_domains,
-        lowest_ir=minimum_ir(model)[0],
-        precisions=tuple(name for name in own if name != "none"),
-    )
 
 
 def device_runtime(facts: dict[str, Any], backend: str, device: str) -> DeviceRuntime:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from edgebench.artifacts import ModelInfo
-from edgebench.backends.base import Stamp
+from edgebench.backends.base import OnnxStamp
 from edgebench.backends.onnxruntime import OWN_DOMAINS, restamp_hint
 
 SPARSE_SHARE = 0.3
@@ -20,7 +20,9 @@ class Trap(msgspec.Struct, frozen=True, kw_only=True):
     hint: str | None = None
 
 
-def find_traps(info: ModelInfo, stamp: Stamp, params: int | None, params_nonzero: int | None, files: int) -> list[Trap]:
+def find_traps(
+    info: ModelInfo, stamp: OnnxStamp, params: int | None, params_nonzero: int | None, files: int
+) -> list[Trap]:
     """The traps of a file of `files` parts, with its parameters counted where that was possible."""
     return [
         *_unused_stamps(info, stamp),
@@ -32,7 +34,7 @@ def find_traps(info: ModelInfo, stamp: Stamp, params: int | None, params_nonzero
     ]
 
 
-def _unused_stamps(info: ModelInfo, stamp: Stamp) -> list[Trap]:
+def _unused_stamps(info: ModelInfo, stamp: OnnxStamp) -> list[Trap]:
     if not info.unused_opsets:
         return []
     names = ", ".join(f"{domain or 'ai.onnx'} {info.opsets[domain]}" for domain in info.unused_opsets)

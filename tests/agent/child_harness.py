@@ -112,7 +112,7 @@ class Home(object):
         """Return a variant of a test model on one thread of the CPU."""
         made = {
             "backend": "onnxruntime",
-            "model": model + ".onnx",
+            "model": model if "." in model else model + ".onnx",
             "accelerator": "cpu",
             "threads": 1,
             "batch": 1,

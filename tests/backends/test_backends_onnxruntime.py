@@ -10,16 +10,16 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from edgebench.backends.base import BACKENDS, DeviceRuntime, Stamp, backend_for, get_backend
+from edgebench.backends.base import BACKENDS, DeviceRuntime, OnnxStamp, backend_for, get_backend
 from edgebench.backends.onnxruntime import RELEASES, backend, restamp_hint
 from edgebench.errors import RowFailure, UnknownName
 
 OLD = DeviceRuntime("1.10.0", None, (3, 6, 15))
 
 
-def stamp(**more) -> Stamp:
+def stamp(**more) -> OnnxStamp:
     values = {"path": Path("m.onnx"), "ir_version": 8, "opsets": {"": 13}, "precisions": ("fp32",)} | more
-    return Stamp(**values)
+    return OnnxStamp(**values)
 
 
 def test_what_the_release_takes_passes() -> None:
@@ -116,7 +116,7 @@ def test_backends_by_name_and_by_format() -> None:
     assert caught.value.hint == "did you mean `onnxruntime`?"
     with pytest.raises(UnknownName):
         backend_for("engine")
-    assert set(BACKENDS) == {"onnxruntime"}
+    assert set(BACKENDS) == {"onnxruntime", "tflite"}
 
 
 def relu(path: Path, op: str = "Relu") -> Path:

@@ -9,8 +9,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgebench.controller.rows import device_runtime, examine, stamp_of
+from edgebench.controller.rows import device_runtime, examine
 from edgebench.controller.spec import VariantAsk
+from edgebench.controller.stamps import stamp_of
 from edgebench.errors import ModelError, RowFailure, UsageError
 
 

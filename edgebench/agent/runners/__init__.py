@@ -7,7 +7,7 @@ A **runner** is a small object, made with (variant, home, jobdir):
     facts()            {"runtime", "version", "effective": {"accelerator", "providers", "threads"}}
     inputs, outputs    lists of Spec as declared, known after `load`
     bind(feeds)        takes the next iteration's inputs, {name: array}
-    run()              one inference; returns the outputs, a list of arrays in the model's order
+    run()              one inference; returns the outputs, a sequence of arrays in the model's order
     settle(outputs)    the inputs never change and these were the outputs: prepare what can be reused
     placement(feeds)   (source, {accelerator's name: [node names]}), may load the model again; ends this runner's use
 
@@ -15,18 +15,26 @@ All of them raise failures.Failure, or what the runtime raises.
 """
 
 import importlib
+import os
 from collections import namedtuple
 
 from ..failures import Failure
 
-RUNNERS = ("onnxruntime",)
+RUNNERS = ("onnxruntime", "tflite")
 
-Spec = namedtuple("Spec", "name dtype shape type")
+Spec = namedtuple("Spec", "name dtype shape type scale")
+Spec.__new__.__defaults__ = (None,)
 Spec.__doc__ = """One input or output as the runtime declares it.
 
 `dtype` is numpy's name (None: numpy has none for it, `type` is the runtime's word), `shape` a list of whole numbers,
-names or None; anything but a number is free.
+names or None; anything but a number is free. `scale` is (scale, zero point) of a quantised value, else None.
 """
+
+
+def count_threads():
+    """Return the number of threads of this process, or None where the system does not show them."""
+    tasks = "/proc/self/task"
+    return len(os.listdir(tasks)) if os.path.isdir(tasks) else None
 
 
 def open_runner(variant, home, jobdir):

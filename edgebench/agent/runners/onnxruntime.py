@@ -8,7 +8,7 @@ import sys
 from .. import placement
 from ..failures import Failure, Stage
 from ..log import Log
-from . import Spec, ort_options
+from . import Spec, count_threads, ort_options
 
 DTYPES = {
     "float": "float32",
@@ -32,12 +32,6 @@ def spec_of(argument):
     word = argument.type
     inner = word[len("tensor(") : -1] if word.startswith("tensor(") else None
     return Spec(argument.name, DTYPES.get(inner), list(argument.shape or []), word)
-
-
-def count_threads():
-    """Return the number of threads of this process, or None where the system does not show them."""
-    tasks = "/proc/self/task"
-    return len(os.listdir(tasks)) if os.path.isdir(tasks) else None
 
 
 class Runner(object):

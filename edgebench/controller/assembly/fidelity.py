@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgebench.artifacts.artifact import load_artifact
-from edgebench.backends.base import get_backend
+from edgebench.backends.base import backend_for, get_backend
 from edgebench.controller.events import CollectedJob
 from edgebench.controller.spec import RunContext
-from edgebench.errors import ModelError, RowFailure
+from edgebench.errors import ModelError, RowFailure, UnknownName
 from edgebench.records import Fidelity
 
 if TYPE_CHECKING:
@@ -34,8 +34,9 @@ def judge_fidelity(context: RunContext, job: CollectedJob) -> Fidelity:
         inputs, outputs = read_outputs(job.outputs, steps[-1].outputs)
         if not context.reference and load_artifact(reference).sha256 != context.facts.sha256:
             return Fidelity(state="unavailable", why=f"{reference.name} is no longer the file that was measured")
-        expected = get_backend(context.ask.backend).reference(reference, inputs, job.folder, context.ask.options)
-    except (ModelError, RowFailure) as error:
+        backend = get_backend(backend_for(load_artifact(reference).format))
+        expected = backend.reference(reference, inputs, job.folder, context.ask.options)
+    except (ModelError, UnknownName, RowFailure) as error:
         return Fidelity(state="unavailable", reference=reference.name, why=error.message)
     except (OSError, ValueError, KeyError) as error:
         return Fidelity(state="unavailable", reference=reference.name, why=f"unreadable outputs: {error}")

@@ -6,6 +6,9 @@ from edgebench.controller.events import JobEvents
 from edgebench.controller.spec import RunContext
 from edgebench.records import Placement
 
+ALSO = {"cpu": ("cpu", "xnnpack")}
+"""TFLite's XNNPACK is its way of using the CPU; nodes on it are told apart, and are on the CPU all the same."""
+
 
 def judge_placement(context: RunContext, job: JobEvents) -> Placement:
     """Nodes per accelerator and the share of them where they were asked to be."""
@@ -16,7 +19,9 @@ def judge_placement(context: RunContext, job: JobEvents) -> Placement:
         return Placement(state="unavailable", why=why)
     nodes = {accelerator_name(str(name)): int(n) for name, n in dict(event.get("nodes") or {}).items()}
     total = sum(nodes.values())
-    share = nodes.get(context.ask.accelerator.lower(), 0) / total if total else None
+    asked = context.ask.accelerator.lower()
+    there = sum(count for name, count in nodes.items() if name in ALSO.get(asked, (asked,)))
+    share = there / total if total else None
     return Placement(state="ok", nodes=nodes, share=share, source=str(event.get("source") or ""))
 
 
