@@ -25,7 +25,7 @@ $(VENV)/.user: pyproject.toml
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml
-	@$(MAKE) --no-print-directory system WANTED="venv sshd"
+	@$(MAKE) --no-print-directory system WANTED="venv sshd shells"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
 	@touch $@
@@ -50,6 +50,7 @@ check: $(VENV)/.dev
 	$(BIN)/python tools/measure_psnr.py --check
 	$(BIN)/python tools/gen_cli_docs.py --check
 	$(BIN)/python tools/gen_grades.py --check
+	$(BIN)/python tools/gen_phone_commands.py --check
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/run_all.py
@@ -57,6 +58,7 @@ bench: $(VENV)/.dev
 docs: $(VENV)/.dev
 	$(BIN)/python tools/gen_cli_docs.py
 	$(BIN)/python tools/gen_grades.py
+	$(BIN)/python tools/gen_phone_commands.py
 
 build: $(VENV)/.dev
 	$(BIN)/python -m build

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs (as root) or names (as anybody else) the Debian packages that the given parts need.
-# usage: system_packages.sh PYTHON [venv] [sshd]
+# usage: system_packages.sh PYTHON [venv] [sshd] [shells]
 set -eu
 python=${1:?a Python interpreter}
 shift
@@ -12,6 +12,12 @@ for part in "$@"; do
         PATH="$PATH:/usr/sbin:/sbin"
         command -v sshd >/dev/null || missing="$missing openssh-server"
         command -v ssh-keygen >/dev/null || missing="$missing openssh-client"
+        ;;
+    shells)
+        # what phones have for a shell, and what minimal boards have
+        for shell in dash mksh busybox toybox; do
+            command -v $shell >/dev/null || missing="$missing $shell"
+        done
         ;;
     *) echo "system_packages.sh: unknown part $part" >&2; exit 2 ;;
     esac

@@ -2,7 +2,7 @@
 
 Only the block "Current temperatures from HAL" is live; "Cached" holds each sensor's last event (46 degC there and 34 in
 the live block of one dump of a Pixel 3a). Rows that are no temperatures (mA, mV, percent) and placeholders (-99.9, 0.0)
-are left out. Names come before type ids: Samsung's Sdhms HAL shifts the ids by one (its 3 is the battery, not the skin).
+are left out. Names come before type ids: Samsung's Sdhms HAL shifts the ids by one (its 3 is the battery).
 """
 
 from __future__ import annotations

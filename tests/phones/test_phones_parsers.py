@@ -114,7 +114,8 @@ def test_an_affinity_is_granted_whole_or_not_at_all() -> None:
     oneplus = find_clusters(ONEPLUS_7T)
     asked = {"big": "f0", "prime": "80", "mid": "70", "little": "f", "all": "ff", "0-1,7": "83"}
     assert {word: mask_of(wanted_cpus(word, oneplus)) for word in asked} == asked
-    assert wanted_cpus("4-8", oneplus) == () and wanted_cpus("fast", oneplus) == ()
+    assert wanted_cpus("4-8", oneplus) == ()
+    assert wanted_cpus("fast", oneplus) == ()
     assert wanted_cpus("big", []) == ()
 
 
@@ -127,9 +128,11 @@ def test_small_states() -> None:
     idle = "  mScreenOn=true\n  mScreenLocked=false\n  mState=ACTIVE mLightState=ACTIVE\n"
     found = parse_device_idle(idle)
     assert (found.on, found.locked, found.doze) == (True, False, "ACTIVE")
-    assert parse_wakefulness("  mWakefulness=Asleep\n") is False and parse_wakefulness("nothing") is None
+    assert parse_wakefulness("  mWakefulness=Asleep\n") is False
+    assert parse_wakefulness("nothing") is None
     gpu = parse_gpu("x\nGLES: ARM, Mali-G78, OpenGL ES 3.2 v1.r34p0-01eac0.a1b116bd871d46ef040e8feef9ed691e\n")
-    assert gpu is not None and (gpu.vendor, gpu.name) == ("ARM", "Mali-G78")
+    assert gpu is not None
+    assert (gpu.vendor, gpu.name) == ("ARM", "Mali-G78")
     assert parse_gpu("no such line") is None
 
 

@@ -59,7 +59,8 @@ def test_a_frozen_battery_state_is_seen() -> None:
 
 def test_live_temperatures_of_a_pixel_6_without_its_milliamperes() -> None:
     state = parse_thermal(sample("thermalservice_pixel6.txt"))
-    assert state.status == 0 and state.why is None
+    assert state.status == 0
+    assert state.why is None
     assert [(one.name, one.kind) for one in state.temperatures] == [
         ("TPU", "npu"),
         ("G3D", "gpu"),
@@ -91,13 +92,15 @@ def test_cached_and_live_differ_on_a_pixel_3a() -> None:
 def test_samsungs_shifted_ids_are_known_by_name() -> None:
     state = parse_thermal(sample("thermalservice_samsung_sdhms.txt"))
     assert (state.hottest("skin"), state.hottest("battery"), state.hottest("cpu")) == (25.3, 24.4, 24.0)
-    assert state.hottest("usb") == 24.2 and state.hottest("amplifier") is None  # -99.9
+    assert state.hottest("usb") == 24.2
+    assert state.hottest("amplifier") is None
     assert state.cooling[-1] == ("TYPE_MODEM", 1)
 
 
 def test_a_dump_cut_before_its_live_block_has_a_status_and_no_temperature() -> None:
     state = parse_thermal(sample("thermalservice_samsung_aidl_status1_head.txt"))
-    assert state.status == 1 and not state.temperatures
+    assert state.status == 1
+    assert not state.temperatures
     assert state.why == "dumpsys thermalservice told no current temperature"
 
 
@@ -109,7 +112,8 @@ def test_a_hal_that_is_not_ready_has_no_temperatures() -> None:
 
 def test_meminfo_by_column_name() -> None:
     game = parse_meminfo(sample("meminfo_game_gl_mtrack.txt"))
-    assert game.pid == 23844 and game.graphics_kib == 207_372
+    assert game.pid == 23844
+    assert game.graphics_kib == 207_372
     assert game.rows["Native Heap"] == {
         "Pss Total": 383073,
         "Private Dirty": 382944,
@@ -119,7 +123,8 @@ def test_meminfo_by_column_name() -> None:
         "Heap Alloc": 404535,
         "Heap Free": 32200,
     }
-    assert game.pss("TOTAL") == 706_328 and game.rows[".so mmap"]["Private Clean"] == 4140
+    assert game.pss("TOTAL") == 706_328
+    assert game.rows[".so mmap"]["Private Clean"] == 4140
     assert game.summary["Graphics"] == {"Pss(KB)": 207_372}
 
 
@@ -142,16 +147,20 @@ def test_full_table_with_rss_and_both_tracks() -> None:
 """
     found = parse_meminfo(text)
     assert found.graphics_kib == 3000
-    assert found.rows["TOTAL"]["Rss Total"] == 12000 and found.rows["TOTAL"]["Heap Free"] == 40
+    assert found.rows["TOTAL"]["Rss Total"] == 12000
+    assert found.rows["TOTAL"]["Heap Free"] == 40
 
 
 def test_odpm_files() -> None:
     first = parse_energy_value(sample("odpm_energy_value_pixel6_dev0.txt"))
     second = parse_energy_value(sample("odpm_energy_value_pixel6_dev1.txt"))
-    assert len(first) == len(second) == 8 and not first.keys() & second.keys()
-    assert first["S4M_VDD_CPUCL0"] == 46_356_942 and second["VSYS_PWR_WLAN_BT"] == 192_612_469_095
+    assert len(first) == len(second) == 8
+    assert not first.keys() & second.keys()
+    assert first["S4M_VDD_CPUCL0"] == 46_356_942
+    assert second["VSYS_PWR_WLAN_BT"] == 192_612_469_095
     rails = parse_enabled_rails(sample("odpm_enabled_rails_pixel6.txt"))
-    assert rails[0] == Rail("S10M_VDD_TPU", "Tensor") and {rail.name for rail in rails} == first.keys()
+    assert rails[0] == Rail("S10M_VDD_TPU", "Tensor")
+    assert {rail.name for rail in rails} == first.keys()
     wanted = ["subsystem:^CPU", "subsystem:^(TPU|Tensor)$", "S1M_VDD_MIF"]
     assert choose_total(rails, wanted) == [
         "S10M_VDD_TPU",
@@ -170,7 +179,8 @@ def test_rails_switched_to_other_channels_keep_their_names() -> None:
 
 def test_energy_meter_of_the_hal() -> None:
     meter = parse_energy_meter(sample("powerstats_hal2_SYNTHETIC.txt"))
-    assert meter[Rail("S2M_VDD_CPUCL2", "CPU")] == 30_203_500 and len(meter) == 5
+    assert meter[Rail("S2M_VDD_CPUCL2", "CPU")] == 30_203_500
+    assert len(meter) == 5
     assert meter[Rail("S1M_VDD_MIF", "Memory")] == 21_091_360
 
 
@@ -196,7 +206,9 @@ def test_properties() -> None:
         "persist.demo.bracket": "value with ] bracket",
     }
     car = parse_properties(sample("getprop_msmnile_excerpt.txt"))
-    assert len(car) == 12 and car["ro.board.platform"] == "msmnile" and car["ro.boot.bootreason"] == "reboot,shell"
+    assert len(car) == 12
+    assert car["ro.board.platform"] == "msmnile"
+    assert car["ro.boot.bootreason"] == "reboot,shell"
 
 
 def test_a_property_over_several_lines() -> None:
