@@ -29,7 +29,7 @@ ANDROID_APPLETS = (
     "cat chmod cp cut date dirname du echo env false find fsync grep head id kill ln ls mkdir mktemp mv nice nohup od "
     "paste pgrep pidof ps pwd readlink realpath rm rmdir sed seq setsid sha256sum sleep sort split stat sync tail "
     "taskset tee time timeout touch tr true truncate uname uniq uptime wc which whoami xargs"
-).split()
+)
 """What Android's toybox has of Debian's; no awk, perl, flock, mkfifo."""
 
 
@@ -55,7 +55,7 @@ def _found(name: str) -> str:
 
 
 def _coreutils() -> dict[str, str]:
-    found = {name: shutil.which(name, path="/usr/bin:/bin") for name in ANDROID_APPLETS if name != "fsync"}
+    found = {name: shutil.which(name, path="/usr/bin:/bin") for name in ANDROID_APPLETS.split() if name != "fsync"}
     return {name: path for name, path in found.items() if path is not None}
 
 
@@ -69,7 +69,7 @@ def find_world(name: str) -> World:
     if name == "dash":
         return World(name, _found("dash"), _coreutils())
     if name == "mksh":
-        return World(name, _found("mksh"), dict.fromkeys(ANDROID_APPLETS, _found("toybox")))
+        return World(name, _found("mksh"), dict.fromkeys(ANDROID_APPLETS.split(), _found("toybox")))
     return World(name, _found("busybox"), dict.fromkeys(_busybox_applets(), _found("busybox")))
 
 

@@ -26,14 +26,34 @@ now() {
     ?*.??) NOW_CS=${NOW_CS%.*}${NOW_CS#*.} ;;
     *) NOW_CS=0 ;;
     esac
+    strip "$NOW_CS"
+    NOW_CS=$STRIPPED
+    NOW_NS=$NOW_CS
+    [ "$NOW_CS" = 0 ] || NOW_NS=${NOW_CS}0000000
+}
+
+# strip NUMBER: sets STRIPPED, without leading zeros; with them a number would be octal, and no JSON.
+strip() {
+    STRIPPED=$1
     while :; do
-        case $NOW_CS in
-        0?*) NOW_CS=${NOW_CS#0} ;;
+        case $STRIPPED in
+        0?*) STRIPPED=${STRIPPED#0} ;;
         *) break ;;
         esac
     done
-    NOW_NS=$NOW_CS
-    [ "$NOW_CS" = 0 ] || NOW_NS=${NOW_CS}0000000
+}
+
+# centis SECONDS: sets CS; finer digits are cut off.
+centis() {
+    case $1 in
+    *.*)
+        CS=${1#*.}0
+        CS=${1%%.*}${CS%"${CS#??}"}
+        ;;
+    *) CS=${1}00 ;;
+    esac
+    strip "$CS"
+    CS=$STRIPPED
 }
 
 # emit EV FIELDS: one frame of the verb on stdout; FIELDS is JSON as `,"key":value`.

@@ -38,9 +38,8 @@ journal_next() {
         [ ! -e "$NAME" ] || NUMBER=${NAME##*/}
     done
     set -f
-    # no leading zeros: they would make it octal
-    while case $NUMBER in 0?*) true ;; *) false ;; esac; do NUMBER=${NUMBER#0}; done
-    NUMBER=0000$((NUMBER + 1))
+    strip "$NUMBER"
+    NUMBER=0000$((STRIPPED + 1))
     NUMBER=${NUMBER#"${NUMBER%????}"}
 }
 
@@ -118,12 +117,12 @@ describe_entry() {
     quote "$1"
     DESCRIBED="\"label\":$QUOTED"
     shift 2
-    LIST=
+    UNDO_LIST=
     for ITEM; do
         quote "$ITEM"
-        LIST=$LIST,$QUOTED
+        UNDO_LIST=$UNDO_LIST,$QUOTED
     done
-    DESCRIBED="$DESCRIBED,\"undo\":[${LIST#,}]"
+    DESCRIBED="$DESCRIBED,\"undo\":[${UNDO_LIST#,}]"
 }
 
 # write_value KIND PATH VALUE: never makes a file. Through `su` only paths that need no quoting (see `checked_path`).

@@ -86,14 +86,13 @@ main() {
     esac
     ROOT= NONCE=0000000000000000 SEQ=0 SAID= HOME_DIR=/data/local/tmp/edgebench
     OFFSET=0 SECONDS_GIVEN=60 FORCE= FOLDER=
-    CLOSING= END_CODE= END_MESSAGE= RANG= CHILD= TOOL= SAMPLER= ALARM= PREPARED=
-    MAX_CS= STEPS_DONE=0 EVENT_BYTES=0 OUT_BYTES=0
+    nothing_yet
     [ $# -gt 0 ] || usage
     VERB=$1
     shift
     options "$@"
     case $VERB in
-    start | follow | stop | discard | supervise | guard) [ -n "$FOLDER" ] || usage ;;
+    start | follow | stop | discard | supervise | guard | burn) [ -n "$FOLDER" ] || usage ;;
     esac
     case $VERB in
     status) verb_status ;;
@@ -108,8 +107,16 @@ main() {
         verb_supervise
         ;;
     guard) verb_guard ;;
+    burn) verb_burn "$FOLDER" ;;
     *) usage ;;
     esac
+}
+
+# What a supervisor has not begun.
+nothing_yet() {
+    CLOSING= END_CODE= END_MESSAGE= RANG= CHILD= TOOL= SAMPLER= WATCHER= ALARM= PREPARED=
+    MAX_CS= STEPS_DONE=0 EVENT_BYTES=0 OUT_BYTES=0
+    SOURCES=0 JITTER=1 SETS=0 SET_LIST= PAIR_OPEN= AS_ROOT=
 }
 
 options() {

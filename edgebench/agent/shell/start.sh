@@ -27,9 +27,7 @@ verb_start() {
 # Sets ANSWER to what the supervisor says. It and its guard get sessions of their own, so that a terminal or link that
 # goes away does not end them; without setsid they ignore the hang-up.
 launch() {
-    SETSID=
-    # shellcheck disable=SC2209
-    command -v setsid >/dev/null && SETSID=setsid
+    find_helpers
     # shellcheck disable=SC2086
     ANSWER=$(
         [ -n "$SETSID" ] || trap '' HUP

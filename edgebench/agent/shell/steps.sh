@@ -74,8 +74,7 @@ idle_phase() {
 # bounded SECONDS: sets the alarm to so long, at most to the end of the lease.
 bounded() {
     lease_left
-    LONG=${1%%.*}
-    if [ "$LONG" -ge $LEFT ]; then alarm_set $LEFT; else alarm_set $((LONG + 1)); fi
+    if [ "${1%%.*}" -ge $LEFT ]; then alarm_set $LEFT; else alarm_set "$1"; fi
 }
 
 # Sets LEFT to the seconds of the lease that are left.
@@ -105,7 +104,9 @@ processes() {
     REPEAT_CS=$CS
     now
     FIRST_CS=$NOW_CS
-    bounded "$LIMIT_S"
+    oom_kills
+    OOM_BEFORE=$OOM_KILLS
+    if [ -n "$BURN" ]; then bounded "$REPEAT"; else bounded "$LIMIT_S"; fi
     while :; do
         process
         AT=$((AT + 1))
@@ -120,22 +121,26 @@ process() {
     now
     BEGIN_CS=$NOW_CS BEGIN_NS=$NOW_NS
     : >"$JOB_DIR/cpus"
-    become_tool >>"$JOB_DIR/outputs.txt" 2>&1 </dev/null 5>&- 6>&- 9>&- &
+    become_tool >>"$JOB_DIR/outputs.txt" 2>&1 </dev/null &
     TOOL=$!
+    PID=$TOOL
     watch_over
+    memory_begin
     await $TOOL
     now
     END_NS=$NOW_NS
     # what the tool left behind of its own
-    kill -9 -- "-$TOOL" 2>/dev/null
+    kill -9 "-$TOOL" 2>/dev/null
     TOOL=
     watch_over
     judge
     tell_process
+    memory_end
 }
 
 # In a process of its own: the tool's place, mask and environment, then the tool.
 become_tool() {
+    leave_files
     trap - TERM INT USR1
     cd "$JOB_DIR" || exit 126
     read -r ME _ </proc/self/stat
@@ -145,23 +150,14 @@ become_tool() {
         Cpus_allowed:) put "$VALUE" >cpus && break ;;
         esac
     done </proc/self/status
-    N=0
-    while [ $N -lt $ENVS ]; do
-        N=$((N + 1))
-        eval "export \"\$ENV_$N\""
-    done
     ulimit -f $FILE_BLOCKS 2>/dev/null
-    [ -z "$BURN" ] || burn
-    set --
-    N=0
-    while [ $N -lt $ARGS ]; do
-        N=$((N + 1))
-        eval "set -- \"\$@\" \"\$ARG_$N\""
-    done
+    # shellcheck disable=SC2086
+    [ -z "$BURN" ] || exec $SETSID sh "$AGENT" burn "$BURN"
+    [ "$ENVS" -eq 0 ] || with_list ENV "$ENVS" export
     [ -e "$PROGRAM" ] || exit 127
     [ -x "$PROGRAM" ] || exit 126
     # shellcheck disable=SC2086
-    exec $SETSID "$PROGRAM" "$@"
+    with_list ARG "$ARGS" exec $SETSID "$PROGRAM"
 }
 
 # What became of the process: STATUS as `wait` has it.
@@ -170,6 +166,8 @@ judge() {
     [ $STATUS -le 128 ] || { EXIT=null && signal_name $((STATUS - 128)); }
     if [ -n "$END_CODE" ]; then
         failed "$END_CODE" "$END_MESSAGE"
+    elif [ -n "$RANG" ] && [ -n "$BURN" ] && lease_over; then
+        EXIT=0 SIGNAL=
     elif [ -n "$RANG" ]; then
         lease_over && failed timeout "not finished within $LIMIT_S s"
         failed "$END_CODE" "$END_MESSAGE"
@@ -177,12 +175,11 @@ judge() {
         last_words
         case $STATUS in
         127) failed tool-missing "$PROGRAM cannot be found" ;;
+        137) out_of_memory "$PID" && failed oom "killed for want of memory" ;;
         126) failed permission "$PROGRAM cannot be executed" ;;
-        *)
-            if [ $STATUS -gt 128 ]; then WHY="killed by $SIGNAL"; else WHY="ended with status $STATUS"; fi
-            failed crashed "$WHY${WORDS:+: $WORDS}"
-            ;;
         esac
+        if [ $STATUS -gt 128 ]; then WHY="killed by $SIGNAL"; else WHY="ended with status $STATUS"; fi
+        failed crashed "$WHY${WORDS:+: $WORDS}"
     fi
 }
 
@@ -237,15 +234,4 @@ tell_outputs() {
             tell warning ",\"step\":$STEP,\"code\":\"no-output\",\"text\":$QUOTED"
         fi
     done
-}
-
-# centis SECONDS: sets CS.
-centis() {
-    CS=${1%%.*}
-    case $1 in
-    *.?) CS=${CS}${1#*.}0 ;;
-    *.??*) N=${1#*.??} && CS=${1%"$N"} && CS=${CS%%.*}${CS#*.} ;;
-    *) CS=${CS}00 ;;
-    esac
-    while case $CS in 0?*) true ;; *) false ;; esac; do CS=${CS#0}; done
 }

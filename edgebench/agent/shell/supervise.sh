@@ -82,9 +82,7 @@ open_events() {
 }
 
 carry_out() {
-    SETSID=
-    # shellcheck disable=SC2209
-    command -v setsid >/dev/null && SETSID=setsid
+    find_helpers
     hello
     restore_leftovers
     while [ -z "$END_CODE" ] && IFS= read -r LINE <&6; do
@@ -94,6 +92,13 @@ carry_out() {
     [ -n "$END_CODE" ] || prepared
 }
 
+# What is not on every device: SETSID and TIMEOUT are words put before a command.
+find_helpers() {
+    SETSID= TIMEOUT=
+    ! command -v setsid >/dev/null || SETSID=setsid
+    ! command -v timeout >/dev/null || TIMEOUT="timeout 20"
+}
+
 job_line() {
     case $KEY in
     step)
@@ -101,13 +106,12 @@ job_line() {
         sampler_start
         step_begin "$VALUE"
         ;;
-    run)
-        [ -n "$END_CODE" ] || step_run
-        ;;
+    run) step_run ;;
     await-unplugged)
         prepared
         await_unplugged "$VALUE"
         ;;
+    jitter | source*) source_line ;;
     set-* | as-root | ask | expect | do | undo) prepare_line ;;
     *) step_line ;;
     esac
@@ -147,7 +151,8 @@ finish() {
         warn not-restored "$STUCK"
     fi
     tell_end || tell_end
-    rm -f "$JOB_DIR/pad" "$JOB_DIR/cpus"
+    rm -f "$JOB_DIR/pad" "$JOB_DIR/cpus" "$JOB_DIR/times.txt" "$JOB_DIR/sampler.txt"
+    watch_over
 }
 
 tell_end() {

@@ -27,7 +27,7 @@ kill_child() {
 
 # kill_group PID: the process and, where it leads a group, all of that.
 kill_group() {
-    kill -9 -- "-$1" 2>/dev/null
+    kill -9 "-$1" 2>/dev/null
     kill -9 "$1" 2>/dev/null
 }
 
@@ -44,9 +44,15 @@ await() {
     CHILD=
 }
 
+# Closes the supervisor's files in a process of its own; by `exec`, for mksh keeps a copy of what a redirection closes,
+# and as long as somebody has the guard's pipe the guard takes the supervisor for alive.
+leave_files() {
+    exec 5>&- 6>&- 9>&-
+}
+
 # pause SECONDS: sleeps; cut short by a signal that ends the job.
 pause() {
-    "$SLEEP" "$1" 5>&- 6>&- 9>&- &
+    (leave_files && exec "$SLEEP" "$1") &
     await $!
 }
 
@@ -54,6 +60,7 @@ pause() {
 alarm_set() {
     RANG=
     (
+        leave_files
         trap 'kill "$NAP" 2>/dev/null; exit 0' TERM
         trap - USR1 INT
         NAPPING=$1
@@ -64,7 +71,7 @@ alarm_set() {
             kill -USR1 "$OWN_PID" || exit 0
             NAPPING=1
         done
-    ) 5>&- 6>&- 9>&- 2>/dev/null &
+    ) 2>/dev/null &
     ALARM=$!
     watch_over
 }
@@ -78,7 +85,7 @@ alarm_clear() {
 
 # Tells the guard which processes must not outlive us: those that run now.
 watch_over() {
-    put "$TOOL $SAMPLER $ALARM" >&9
+    put "$TOOL $SAMPLER $WATCHER $ALARM" >&9
 }
 
 # The guard: reads from a pipe whose other end only the supervisor holds, so its death is an end of file, at once.
@@ -90,7 +97,7 @@ verb_guard() {
     done
     for WARD in $WARDS; do
         kill "$WARD" 2>/dev/null
-        kill -9 -- "-$WARD" 2>/dev/null
+        kill -9 "-$WARD" 2>/dev/null
     done
     exit 0
 }
