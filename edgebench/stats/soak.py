@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -127,31 +127,44 @@ def assess_soak(start_ns: Ints, duration_ns: Ints, items: float, temperature: Te
     by less than 0.5 degC/min where a sensor exists and the segment is long enough to tell.
     """
     curve = curve_of(start_ns, duration_ns, items)
-    if curve.first.size < MIN_BLOCKS:
+    found = assess_curve(curve, int(start_ns[0]), int(start_ns[-1]), temperature)
+    if found.kind == "not-assessed":
         why = f"{curve.first.size} blocks of max(1 s, 10 iterations); {MIN_BLOCKS} are needed"
+        return replace(found, why=why)
+    found = replace(found, warm_from=int(curve.first[found.warm_from]))
+    if found.steady_from is None:
+        return found
+    start = int(curve.first[found.steady_from])
+    if found.kind != "bimodal" and two_modes(duration_ns[start:]):
+        return replace(found, kind="bimodal", steady_from=start, why="single iterations have one of two speeds")
+    return replace(found, steady_from=start)
+
+
+def assess_curve(curve: Curve, begin_ns: int, end_ns: int, temperature: Temperature | None = None) -> Soak:
+    """The same of a curve whose blocks are all that is known: `steady_from` and `warm_from` are indices of blocks.
+
+    `median_ns` may be the blocks' means; begin and end of the soak are ns of the device's clock.
+    """
+    if curve.first.size < MIN_BLOCKS:
+        why = f"{curve.first.size} blocks; {MIN_BLOCKS} are needed"
         return Soak("not-assessed", None, 0, curve, (), _untold(temperature), None, why)
     y = np.log(curve.median_ns)
     segments = change_points(y)
     levels = levels_of(y, segments)
-    warm_from = int(curve.first[segments[_warm_segment(levels)]])
-    start = int(curve.first[segments[-1]])
-    state, drift = _temperature_state(temperature, int(start_ns[start]), int(start_ns[-1]))
-    kind, reason = _kind(curve, y, segments, start_ns)
+    warm_from, start = int(segments[_warm_segment(levels)]), int(segments[-1])
+    state, drift = _temperature_state(temperature, begin_ns + round(float(curve.t_s[start]) * NS), end_ns)
+    kind, reason = _kind(curve, y, segments, (end_ns - begin_ns) / NS)
     if kind is None and state == "drifting":
         kind, reason = "never-steady", f"the temperature still moves by {drift:.2f} degC/min"
     if kind is not None:
         return Soak(kind, None, warm_from, curve, segments, state, drift, reason)
-    if two_modes(duration_ns[start:]):
-        why = "single iterations have one of two speeds"
-        return Soak("bimodal", start, warm_from, curve, segments, state, drift, why)
     return Soak(direction(levels), start, warm_from, curve, segments, state, drift)
 
 
-def _kind(curve: Curve, y: Floats, segments: tuple[int, ...], start_ns: Ints) -> tuple[SteadyClass | None, str | None]:
+def _kind(curve: Curve, y: Floats, segments: tuple[int, ...], total: float) -> tuple[SteadyClass | None, str | None]:
     """The class of a soak without a steady segment, and why; (None, None) for one that has it."""
     if alternates(curve.median_ns):
         return "bimodal", "blocks go to and fro between two speeds"
-    total = float(start_ns[-1] - start_ns[0]) / NS
     span = total - float(curve.t_s[segments[-1]])
     needed = 0.5 * total if total < 60 else max(0.3 * total, 30.0)
     if span < needed:

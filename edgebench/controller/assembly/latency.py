@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from edgebench.controller.assembly.aggregates import aggregate_metrics, aggregate_of
 from edgebench.controller.assembly.moments import Moment
 from edgebench.controller.events import Ints, StepEvents
 from edgebench.records import (
@@ -78,7 +79,7 @@ def _record(
     threads: int | None,
     names: Sequence[str],
 ) -> Invocation:
-    durations = step.duration_ns
+    durations, told = step.duration_ns, aggregate_of(step)
     common: dict[str, Any] = {
         "index": at,
         "round": step.round,
@@ -87,11 +88,11 @@ def _record(
         "load_ms": _ms(step.loaded.get("load_ns")),
         "build_ms": _ms(step.loaded.get("build_ns")),
         "first_ms": _ms(step.first_ns),
-        "iterations": int(durations.size),
+        "iterations": told.n if told else int(durations.size),
         "cpu_util": cpu_util(step, threads),
     }
     if measured is None:
-        return Invocation(**common)
+        return Invocation(**common, summary=told)
     steady = measured.steady_ns
     files = step.file_index
     return Invocation(
@@ -197,8 +198,14 @@ def latency_metrics(measured: Sequence[MeasuredInvocation], timer: TimerCheck | 
             window="steady",
             why="describes the samples; no interval",
         )
-    metrics |= _once_metrics(measured)
+    metrics |= once_metrics([one.step for one in measured])
     return metrics
+
+
+def tool_metrics(steps: Sequence[StepEvents]) -> dict[str, Metric]:
+    """The same of a tool that gives no samples: the mean over invocations, no percentiles."""
+    finished = [step for step in steps if aggregate_of(step) is not None]
+    return aggregate_metrics(finished) | once_metrics(finished) if finished else {}
 
 
 def _median_metric(measured: Sequence[MeasuredInvocation], timer: TimerCheck | None) -> Metric:
@@ -248,12 +255,12 @@ def _tail_metric(measured: Sequence[MeasuredInvocation], pooled: Ints, p: float)
     )
 
 
-def _once_metrics(measured: Sequence[MeasuredInvocation]) -> dict[str, Metric]:
+def once_metrics(steps: Sequence[StepEvents]) -> dict[str, Metric]:
     """Load, build and first inference: once per invocation, so the invocation's figures are the samples."""
     values = {
-        "load": [_ms(one.step.loaded.get("load_ns")) for one in measured],
-        "build": [_ms(one.step.loaded.get("build_ns")) for one in measured],
-        "first": [_ms(one.step.first_ns) for one in measured],
+        "load": [_ms(step.loaded.get("load_ns")) for step in steps],
+        "build": [_ms(step.loaded.get("build_ns")) for step in steps],
+        "first": [_ms(step.first_ns) for step in steps],
     }
     metrics = {}
     for name, found in values.items():

@@ -19,6 +19,7 @@ from edgebench.controller.assembly.latency import (
     steady_summary,
     step_outcome,
     timer_check,
+    tool_metrics,
 )
 from edgebench.controller.assembly.memory import memory_metrics
 from edgebench.controller.assembly.moments import find_moments
@@ -63,7 +64,7 @@ def assemble(context: RunContext, job: CollectedJob) -> tuple[Run, Samples]:
     moments = find_moments(events)
     invocations = invocation_records(steps, measured, moments, threads, context.inputs)
     timer = timer_check(measured, int((events.hello.get("clock") or {}).get("resolution_ns") or 1))
-    metrics = latency_metrics(measured, timer)
+    metrics = latency_metrics(measured, timer) or tool_metrics(steps)
     soak, soak_figures = soak_metrics(context, events)
     paced, paced_figures = paced_metrics(context, events)
     power, power_figures = _power(context, events, paced)
@@ -82,7 +83,7 @@ def assemble(context: RunContext, job: CollectedJob) -> tuple[Run, Samples]:
         steady=steady,
         environment=environment,
         placement=placement,
-        median=metrics.get("latency_p50"),
+        median=metrics.get("latency_p50") if measured else metrics.get("latency_mean"),
         timer=timer,
     )
     run = Run(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
+from edgebench.controller.assembly.aggregates import Chunk, aggregate_of, assess_chunks, chunks_of
 from edgebench.controller.events import JobEvents, Series, StepEvents
 from edgebench.controller.spec import RunContext
 from edgebench.records import CurvePoint, Metric, Paced, Soak, SteadyMark, TimePoint
 from edgebench.stats.quantiles import quantile
 from edgebench.stats.soak import (
+    Curve,
     Temperature,
     assess_soak,
     burst_fps,
@@ -32,6 +35,9 @@ def soak_metrics(context: RunContext, job: JobEvents) -> tuple[Soak | None, dict
         why = "no soak was asked for" if context.settings.soak_s <= 0 else "the soak was not run"
         return None, {name: Metric(unit=_unit(name), state="unavailable", why=why) for name in names}
     step = steps[-1]
+    chunks = chunks_of(step) if step.ok else []
+    if chunks:
+        return _chunked(context, job, chunks)
     starts, durations = step.start_ns, step.duration_ns
     if not step.ok or starts.size < 2:
         why = str((step.error or step.done or {}).get("message") or "the soak gave no samples")
@@ -44,11 +50,7 @@ def soak_metrics(context: RunContext, job: JobEvents) -> tuple[Soak | None, dict
     seconds = float(starts[-1] + durations[-1] - starts[0]) / NS_PER_S
     curve = found.curve
     record = Soak(
-        curve=[
-            CurvePoint(t_s=float(t), fps=float(fps), median_ms=float(ns) / NS_PER_MS)
-            for t, fps, ns in zip(curve.t_s, curve.fps, curve.median_ns, strict=True)
-            if math.isfinite(float(fps))
-        ],
+        curve=_points(curve),
         steady=SteadyMark(class_=found.kind, start=found.steady_from or 0),
         window=sustained.window,
         throttle_onset=onset,
@@ -66,6 +68,42 @@ def soak_metrics(context: RunContext, job: JobEvents) -> tuple[Soak | None, dict
     if onset is not None:
         metrics["throttle_onset"] = _once(onset, "s", "soak", n)
     return record, metrics
+
+
+def _chunked(context: RunContext, job: JobEvents, chunks: Sequence[Chunk]) -> tuple[Soak, dict[str, Metric]]:
+    """The same of a soak of processes back to back, as a tool without samples gives it."""
+    items = context.ask.batch * context.ask.frames_per_inference
+    begin, end = chunks[0].begin, chunks[-1].end
+    soak = assess_chunks(chunks, items, context.settings.burst_s, _temperature(job, begin, end))
+    onset = throttle_onset_s(soak.found.curve)
+    record = Soak(
+        curve=_points(soak.found.curve),
+        steady=SteadyMark(class_=soak.found.kind, start=soak.found.steady_from or 0),
+        window=soak.window,
+        throttle_onset=onset,
+        temperatures=_temperature_curves(job, begin, end),
+        temperature_state=soak.found.temperature,
+        seconds=soak.seconds,
+    )
+    n, window = soak.iterations, soak.window
+    drop = sustained_drop(soak.burst, soak.sustained) if math.isfinite(soak.burst) else math.nan
+    metrics = {
+        "burst_fps": _once(soak.burst, "1/s", f"processes of the first {context.settings.burst_s:g} s", n),
+        "sustained_fps": _once(soak.sustained, "1/s", window, n),
+        "sustained_drop": _once(drop, "share", window, n),
+        "iterations_per_s": _once(soak.sustained / items, "1/s", window, n),
+    }
+    if onset is not None:
+        metrics["throttle_onset"] = _once(onset, "s", "soak", n)
+    return record, metrics
+
+
+def _points(curve: Curve) -> list[CurvePoint]:
+    return [
+        CurvePoint(t_s=float(t), fps=float(fps), median_ms=float(ns) / NS_PER_MS)
+        for t, fps, ns in zip(curve.t_s, curve.fps, curve.median_ns, strict=True)
+        if math.isfinite(float(fps))
+    ]
 
 
 def _once(value: float, unit: str, window: str, n: int) -> Metric:
@@ -114,11 +152,13 @@ def paced_metrics(context: RunContext, job: JobEvents) -> tuple[Paced | None, di
         return None, {}
     step = steps[-1]
     slots, missed = step.paced.get("slots"), step.paced.get("missed")
+    if step.ok and slots and missed is None:
+        return None, {"deadline_miss": Metric(unit="share", state="unsupported", why=str(step.paced.get("why")))}
     if not step.ok or not slots or missed is None:
         why = str((step.error or step.done or {}).get("message") or "the paced pass did not finish")
         return None, {"deadline_miss": Metric(unit="share", state="unavailable", why=why)}
     share = float(missed) / float(slots)
-    ordered = np.sort(step.duration_ns)
+    ordered, told = np.sort(step.duration_ns), aggregate_of(step)
     items = context.ask.batch * context.ask.frames_per_inference
     paced = Paced(
         target_fps=target,
@@ -131,8 +171,10 @@ def paced_metrics(context: RunContext, job: JobEvents) -> tuple[Paced | None, di
     )
     metrics = {
         "deadline_miss": Metric(unit="share", value=share, k=1, n=int(slots), window="paced", why=ONCE),
-        "paced_fps": Metric(unit="1/s", value=paced_rate(step) * items, k=1, n=int(slots), window="paced", why=ONCE),
     }
+    if told is None:
+        rate = paced_rate(step) * items
+        metrics["paced_fps"] = Metric(unit="1/s", value=rate, k=1, n=int(slots), window="paced", why=ONCE)
     return paced, metrics
 
 

@@ -24,7 +24,7 @@ OUTPUT = "outputs.raw"
 CHUNK = ToolRun("soak", seconds=2.0, iterations=10)
 """One process of the soak: as long as a block of its curve would be."""
 
-MEMORY_S = 2.0
+MEMORY_S = 3.0
 """The memory pass lasts long enough to be looked at by `dumpsys meminfo`."""
 
 LONGEST = 32_000
@@ -54,7 +54,7 @@ def job_text(job: JobAsk) -> str:
         ("job", job.context.run_id),
         ("nonce", job.nonce),
         ("holder", job.holder),
-        ("lease_s", str(math.ceil(lease_seconds(settings)))),
+        ("lease_s", seconds_text(lease_seconds(settings))),
         ("max_time_s", "-" if settings.max_time_s is None else seconds_text(settings.max_time_s)),
         ("root", job.root),
         *job.prepare,
@@ -135,9 +135,11 @@ def _step_lines(job: JobAsk, index: int, step: dict[str, Any]) -> list[Line]:
 
 
 def seconds_text(seconds: float) -> str:
-    """Seconds with at most two decimals, as the sh agent reads them.
+    """Seconds as the sh agent reads them: two decimals, from 100 s on whole ones; at most 999999.
 
-    >>> seconds_text(3.0), seconds_text(0.25)
-    ('3', '0.25')
+    >>> seconds_text(3.0), seconds_text(0.25), seconds_text(123.4)
+    ('3', '0.25', '124')
     """
+    if seconds >= 100:
+        return str(min(999_999, math.ceil(seconds)))
     return f"{seconds:.2f}".rstrip("0").rstrip(".")
