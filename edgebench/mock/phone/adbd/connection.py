@@ -73,7 +73,7 @@ class Connection:
     def send(self, packet: Packet) -> None:
         """Send one packet; raises OSError when the connection is gone."""
         self._phone.faults.thawed()
-        if self._has_checksums:
+        if self._is_old or not self._online:
             packet = packet._replace(checksum=wire.checksum(packet.payload))
         parts = [memoryview(wire.header(packet)), memoryview(packet.payload)]
         with self._sending:
@@ -84,8 +84,8 @@ class Connection:
                 sent = max(0, sent - len(part))
 
     @property
-    def _has_checksums(self) -> bool:
-        return self._version < wire.VERSION_WITHOUT_CHECKSUMS or not self._online
+    def _is_old(self) -> bool:
+        return self._version < wire.VERSION_WITHOUT_CHECKSUMS
 
     def _fill(self, size: int) -> bytearray:
         data = bytearray(size)
@@ -99,7 +99,7 @@ class Connection:
 
     def _receive(self, packet: Packet) -> None:
         self._phone.faults.thawed()
-        if self._has_checksums:
+        if self._is_old:  # an adb server that connects again sends no checksum in its CNXN
             wire.verify(packet)
         if self._online or packet.command in (CNXN, AUTH):
             receive = self._receives.get(packet.command)
