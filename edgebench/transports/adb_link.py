@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from adbutils import AdbError
+from adbutils import AdbError, AdbTimeout
 
 from edgebench.errors import AuthRefused, DeviceLost
 from edgebench.transports.adb_server import BROKEN, AdbServer, AdbSettings, Connection
@@ -45,7 +45,7 @@ class AdbLink:
 
 def lost(name: str, error: Exception) -> DeviceLost | AuthRefused:
     """What it means that server or phone refused, or said nothing, in the middle of a session."""
-    if isinstance(error, TimeoutError):
+    if isinstance(error, (TimeoutError, AdbTimeout)):
         return DeviceLost(name, "the phone does not answer", hint="is it frozen or restarting? look at its screen")
     text = str(error)
     if isinstance(error, AdbError) and "unauthorized" in text:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
-from adbutils import AdbConnection, AdbError
+from adbutils import AdbConnection, AdbError, AdbTimeout
 
 from edgebench.errors import DeviceUnreachable, UsageError
 
@@ -148,7 +148,7 @@ class AdbServer:
         """Say that the server itself does not answer; what it refuses passes."""
         try:
             yield
-        except OSError as error:
+        except (OSError, AdbTimeout) as error:
             raise _unanswered(self.name, self.address, error) from error
 
 
@@ -200,8 +200,9 @@ def adb_programs() -> list[Path]:
     return [path for path in (carried, Path(found) if found else None) if path and os.access(path, os.X_OK)]
 
 
-def _unanswered(name: str, address: ServerAddress, error: OSError) -> DeviceUnreachable:
-    reason = "no answer" if isinstance(error, TimeoutError) else error.strerror or str(error)
+def _unanswered(name: str, address: ServerAddress, error: Exception) -> DeviceUnreachable:
+    is_silent = isinstance(error, (TimeoutError, AdbTimeout))
+    reason = "no answer" if is_silent else getattr(error, "strerror", None) or str(error)
     if address.host in _LOOPBACK:
         hint = f"is that the right port? `adb -P {address.port} devices` asks it"
     else:

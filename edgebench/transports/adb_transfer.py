@@ -15,7 +15,7 @@ from edgebench.transports.adb_command import AdbCommand
 from edgebench.transports.adb_link import AdbLink
 from edgebench.transports.adb_server import BROKEN
 from edgebench.transports.adb_sync import PIECE_BYTES, Refused, receive, send, session
-from edgebench.transports.base import Completed, Progress, PushResult
+from edgebench.transports.base import CommandTimeout, Completed, Progress, PushResult
 from edgebench.transports.commands import run_to_end
 from edgebench.transports.file_errors import disk_full, meaning, missing, not_allowed
 from edgebench.transports.hashing import CHUNK_BYTES, file_sha256, part_name
@@ -198,7 +198,10 @@ class AdbFiles:
         settings = self._link.settings
         timeout_s = 2 * settings.stall_s + size / _HASH_BYTES_PER_S
         command = AdbCommand(self._link, argv, env=None, start_s=settings.connect_s)
-        done = run_to_end(self._link.name, command, f"looking after {name!r}", timeout_s)
+        try:
+            done = run_to_end(self._link.name, command, "sh", timeout_s)
+        except CommandTimeout as error:
+            raise DeviceLost(self._link.name, f"the link stalled while looking after {name!r}") from error
         if done.returncode == _NO_COMMAND:
             raise DeviceUnfit(self._link.name, "there is no `sha256sum`", hint="Android 8 and newer have it")
         return done

@@ -73,6 +73,19 @@ def behind(adb) -> Callable[[PlainPhone], AbstractContextManager[AdbTransport]]:
 
 
 @pytest.fixture
+def phone(tmp_path) -> PlainPhone:
+    """A phone that belongs to one test."""
+    return PlainPhone(tmp_path / "phone")
+
+
+@pytest.fixture
+def daemon(phone) -> Iterator[AdbDaemon]:
+    """The phone's daemon; no server knows it yet."""
+    with AdbDaemon(phone) as running:
+        yield running
+
+
+@pytest.fixture
 def mount(tmp_path) -> Iterator[Callable[..., Path]]:
     """Mounts a small file system in a private folder; skipped where that is not allowed, except in CI."""
     mounted: list[Path] = []
