@@ -59,7 +59,7 @@ def choose(name: str, listed: Sequence[Listed], wanted: str | None, ask: Callabl
     phones = by_phone(ready, ask)
     others = [one for one in listed if not one.is_ready and one.state != "offline"]
     if len(phones) + len(others) > 1:
-        names = [*phones, *(f"{one.serial} ({one.state.split()[0]})" for one in others)]
+        names = [*sorted(phones), *(f"{one.serial} ({one.state.split()[0]})" for one in others)]
         hint = f'name one: `--adb {names[0]}` of `edgebench devices add`, or `serial = "{names[0]}"` in devices.toml'
         raise UsageError(f"{name}: adb lists {len(names)} phones: {', '.join(names)}", hint=hint)
     if phones:
@@ -87,7 +87,7 @@ def _named(
         return phones[wanted]
     if exact:
         raise unusable(name, exact[0])
-    there = [*phones, *(f"{one.serial} ({one.state.split()[0]})" for one in listed if not one.is_ready)]
+    there = [*sorted(phones), *(f"{one.serial} ({one.state.split()[0]})" for one in listed if not one.is_ready)]
     hint = f"adb lists {', '.join(there)}" if there else f"adb lists no phone at all: {_CONNECT_HINT}"
     raise DeviceUnreachable(name, f"the phone {wanted} is not there", hint=hint)
 

@@ -7,7 +7,7 @@ import re
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import resources
@@ -170,10 +170,12 @@ def find_server(name: str, given: str | None, settings: AdbSettings) -> AdbServe
     return server
 
 
-def start_server(name: str, address: ServerAddress, environment: Mapping[str, str]) -> None:
+def start_server(
+    name: str, address: ServerAddress, environment: Mapping[str, str], programs: Sequence[Path] | None = None
+) -> None:
     """Start a server where none listens, with the first `adb` that runs. Raises UsageError, DeviceUnreachable."""
     said = ""
-    for program in adb_programs():
+    for program in adb_programs() if programs is None else programs:
         argv = [str(program), "-P", str(address.port), "start-server"]
         # its outputs stay open in the server: a pipe would never end
         log = subprocess.DEVNULL

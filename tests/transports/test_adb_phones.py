@@ -37,9 +37,9 @@ def test_an_offline_cable_does_not_hide_the_wifi():
 
 
 def test_several_phones_and_none_named_are_listed_by_name():
-    with pytest.raises(UsageError, match="2 phones: HD1901, 3A281") as caught:
+    with pytest.raises(UsageError, match="2 phones: 3A281, HD1901") as caught:
         pick([USB, WIFI, PIXEL])
-    assert "--adb HD1901" in (caught.value.hint or "")
+    assert "--adb 3A281" in (caught.value.hint or "")
 
 
 def test_one_that_could_be_meant_and_is_not_ready_counts():
