@@ -11,7 +11,7 @@ from typing import Any, Literal
 from edgebench.controller.devices import DeviceEntry
 from edgebench.controller.profiles import choose_profile
 from edgebench.controller.runtimes import find_runtime, python_version, runtime_environment
-from edgebench.controller.session import DeviceSession
+from edgebench.controller.session import DeviceSession, read_facts
 from edgebench.controller.setup import MIB, RECIPES, try_runtime
 from edgebench.errors import AuthRefused, DeviceError, DeviceLost, DeviceUnfit, EdgebenchError, HostKeyError
 
@@ -95,7 +95,7 @@ CHECKS: tuple[Callable[[DeviceSession], Iterator[Finding]], ...]
 
 def _all(session: DeviceSession) -> Iterator[Finding]:
     """Every other check; one that breaks tells so and leaves the others their turn."""
-    session.facts = session.client.facts()
+    session.facts = read_facts(session.client)
     for check in CHECKS:
         try:
             yield from check(session)

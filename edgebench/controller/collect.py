@@ -61,11 +61,16 @@ def collect_job(device: DeviceSession, context: RunContext, folder: str, nonce: 
     """Pull a finished job's record. Raises `DeviceLost` when the link breaks."""
     work = Path(folder)
     base = device.client.job_folder(context.run_id)
-    device.transport.pull(f"{base}/job.json", work / "job.json")
-    known = nonce or str(msgspec.json.decode((work / "job.json").read_bytes())["nonce"])
-    reader = FrameReader(known)
-    events = sort_events(reader.feed(_pull_events(device, base, work)))
-    events.damaged += reader.damaged
+    if nonce is None:
+        device.transport.pull(f"{base}/job.json", work / "job.json")
+        nonce = str(msgspec.json.decode((work / "job.json").read_bytes())["nonce"])
+    reader = FrameReader(nonce)
+    told = reader.feed(_pull_events(device, base, work))
+    if context.native is not None:
+        from edgebench.controller.native.collect import collect_native
+
+        return collect_native(device, context, work, told, reader.damaged)
+    events = sort_events(told, damaged=reader.damaged)
     return CollectedJob(events, work, _pull_outputs(device, base, events, work))
 
 
@@ -159,12 +164,13 @@ def _is_anothers(event: Mapping[str, Any], context: RunContext) -> bool:
 
 def _collect_leftover(device: DeviceSession, event: dict[str, Any], store: Store, view: View) -> Run | None:
     job = str(event["job"])
-    if event.get("host") is None and event.get("state") == "new":
+    host = event.get("host") or _pushed_context(device, job)
+    if host is None and event.get("state") == "new":
         _throw_away(device, event)
         return None
     try:
-        context = context_from_builtins(event["host"])
-    except (KeyError, msgspec.ValidationError) as error:
+        context = context_from_builtins(host)
+    except msgspec.ValidationError as error:
         view.tell(f"{device.entry.name}: job {job[:8]} was written by another version and cannot be read: {error}")
         return None
     if context.run_id != job or _is_anothers(event, context):
@@ -185,6 +191,18 @@ def _collect_leftover(device: DeviceSession, event: dict[str, Any], store: Store
         return None
     view.tell(f"{device.entry.name}: collected {context.label}, measured in session {context.session.id[:8]}")
     return run
+
+
+def _pushed_context(device: DeviceSession, job: str) -> object:
+    """The context in a job's own job.json, which the sh agent does not read; None where it never arrived whole."""
+    with TemporaryDirectory(prefix="edgebench-") as folder:
+        target = Path(folder, "job.json")
+        try:
+            device.transport.pull(f"{device.client.job_folder(job)}/job.json", target)
+            found = msgspec.json.decode(target.read_bytes())
+        except (FileMissing, msgspec.DecodeError):
+            return None
+    return found.get("host") if isinstance(found, dict) else None
 
 
 def _throw_away(device: DeviceSession, event: Mapping[str, Any]) -> None:

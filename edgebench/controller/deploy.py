@@ -21,17 +21,8 @@ from edgebench.errors import DeviceUnfit, RowFailure, UsageError
 
 def push_model(device: DeviceSession, row: PreparedRow, view: View) -> dict[str, Any]:
     """Push model, inputs and libraries; return the variant as job.json wants it. Raises `RowFailure`, `DeviceLost`."""
-    artifact = load_artifact(row.request.model_path)
-    if artifact.sha256 != row.context.facts.sha256:
-        raise RowFailure("bad-input", f"{row.request.model_path.name} changed after it was examined", hint="run again")
-    folder = f"artifacts/{artifact.sha256}"
     try:
-        device.client.make_folder(folder)
-        for at, file in enumerate(artifact.files):
-            # external weights keep the name that the model refers to; the model itself has a name of ours
-            target = f"{folder}/model.{artifact.format}" if at == 0 else f"{folder}/{file.name}"
-            device.client.make_folder(str(Path(target).parent))
-            _push(device, row.request.model_path.parent / file.name, target, view)
+        model = push_artifact(device, row, view)
         inputs = _push_inputs(device, row, view)
         options = _push_libraries(device, row, view)
     except (DeviceUnfit, UsageError) as unfit:
@@ -39,7 +30,7 @@ def push_model(device: DeviceSession, row: PreparedRow, view: View) -> dict[str,
     ask = row.context.ask
     return {
         "backend": ask.backend,
-        "model": f"{folder}/model.{artifact.format}",
+        "model": model,
         "accelerator": ask.accelerator,
         "precision": ask.precision,
         "threads": ask.threads,
@@ -57,6 +48,23 @@ def push_model(device: DeviceSession, row: PreparedRow, view: View) -> dict[str,
         "runtime_path": row.runtime.path,
         "env": runtime_environment(device.facts),
     }
+
+
+def push_artifact(device: DeviceSession, row: PreparedRow, view: View) -> str:
+    """Push the model's files; return the model's path below home. Raises `RowFailure`, `DeviceUnfit`, `DeviceLost`."""
+    artifact = load_artifact(row.request.model_path)
+    if artifact.sha256 != row.context.facts.sha256:
+        raise RowFailure("bad-input", f"{row.request.model_path.name} changed after it was examined", hint="run again")
+    folder = f"artifacts/{artifact.sha256}"
+    device.client.make_folder(folder)
+    model = f"{folder}/model.{artifact.format}"
+    for at, file in enumerate(artifact.files):
+        # external weights keep the name that the model refers to; the model itself has a name of ours
+        target = model if at == 0 else f"{folder}/{file.name}"
+        if at > 0:
+            device.client.make_folder(str(Path(target).parent))
+        _push(device, row.request.model_path.parent / file.name, target, view)
+    return model
 
 
 def push_job(device: DeviceSession, job: dict[str, Any]) -> None:

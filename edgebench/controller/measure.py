@@ -18,6 +18,7 @@ from edgebench.controller.assembly import assemble, failed_run
 from edgebench.controller.assembly.latency import outcome_code
 from edgebench.controller.collect import Shelf, collect_job, keep_collected, leased, put_back
 from edgebench.controller.deploy import push_job, push_model
+from edgebench.controller.native.deploy import push_native, push_native_job
 from edgebench.controller.planning import build_job, lease_seconds, planned_seconds
 from edgebench.controller.rows import PreparedRow
 from edgebench.controller.session import DeviceSession, holder_name
@@ -137,7 +138,7 @@ class RowInHand:
         if self.row.context.settings.unplugged:
             self._ask_to_unplug()
         ended = self._follow(nonce)
-        run = self._linked(self._collect)
+        run = self._linked(lambda: self._collect(nonce))
         if not ended:
             with suppress(DeviceLost):
                 put_back(self.device, self.view)
@@ -149,18 +150,24 @@ class RowInHand:
         return persist(self.device, self.view, action)
 
     def _push(self, nonce: str) -> None:
-        device, context = self.device, self.row.context
-        variant = push_model(device, self.row, self.view)
+        device, variant = self.device, {}
+        if self.row.context.native is None:
+            variant = push_model(device, self.row, self.view)
+        else:
+            self.row = push_native(device, self.row, self.view)
         self.has_job = True
+        holder = holder_name(self.row.context.session.id)
         job = build_job(
-            context,
+            self.row.context,
             nonce=nonce,
-            holder=holder_name(context.session.id),
+            holder=holder,
             variant=variant,
             root=device.entry.root,
             prepare=self.row.prepare,
         )
         push_job(device, job)
+        if self.row.context.native is not None:
+            push_native_job(device, self.row, nonce=nonce, holder=holder)
 
     def _start(self) -> None:
         """Start the job; while another session holds the device, say who and wait."""
@@ -185,10 +192,10 @@ class RowInHand:
         persist(self.device, self.view, listen, lambda: following.reader.offset)
         return following.ended
 
-    def _collect(self) -> Run:
+    def _collect(self, nonce: str | None = None) -> Run:
         self.view.phase(self.device.entry.name, "collect")
         with TemporaryDirectory(prefix="edgebench-") as folder:
-            run, samples = assemble(self.row.context, collect_job(self.device, self.row.context, folder))
+            run, samples = assemble(self.row.context, collect_job(self.device, self.row.context, folder, nonce))
         keep_collected(self.store, self.row.context, run, samples)
         return run
 

@@ -18,7 +18,7 @@ from edgebench.controller.owner import this_controller
 from edgebench.controller.planning import extend_for_power
 from edgebench.controller.runtimes import find_runtime, python_version
 from edgebench.controller.session import DeviceSession, new_id, now_text
-from edgebench.controller.spec import ModelFacts, RunContext, Settings, VariantAsk
+from edgebench.controller.spec import ModelFacts, NativeUse, RunContext, Settings, VariantAsk
 from edgebench.controller.stamps import stamp_of
 from edgebench.controller.view import View
 from edgebench.errors import ModelError, RowFailure, UsageError
@@ -129,11 +129,8 @@ def _refuse_other_batch(
 
 def prepare_row(device: DeviceSession, session: Session, request: RowRequest, view: View) -> PreparedRow:
     """Fit a request to a device. Raises `RowFailure` where the device cannot run it."""
-    runtime = device_runtime(device.facts, request.ask.backend, device.entry.name)
     view.phase(device.entry.name, "preflight", request.label)
-    backend = get_backend(request.ask.backend)
-    ask = request.ask
-    told = backend.preflight(stamp_of(request.model_path), runtime, ask.options, ask.precision, ask.accelerator)
+    runtime, native, told = _fit(device, request, view)
     _check_power(device, request.settings)
     settings, extensions = extend_for_power(request.settings, _power_rate(device, request))
     for line in extensions:
@@ -164,9 +161,24 @@ def prepare_row(device: DeviceSession, session: Session, request: RowRequest, vi
         power_csv=request.power_csv,
         probes=device.probe_options,
         controller=this_controller(),
+        native=native,
         warnings=[*request.told, *(("preflight", line, "") for line in told)],
     )
     return PreparedRow(request, context, runtime, inputs, request.prepare)
+
+
+def _fit(device: DeviceSession, request: RowRequest, view: View) -> tuple[DeviceRuntime, NativeUse | None, list[str]]:
+    """What runs the row there, a runtime of the device's Python or the runtime's own tool; and what to tell of it."""
+    if device.client.is_shell:
+        from edgebench.controller.native.fit import fit_native
+
+        return fit_native(device, request, view)
+    ask = request.ask
+    runtime = device_runtime(device.facts, ask.backend, device.entry.name)
+    told = get_backend(ask.backend).preflight(
+        stamp_of(request.model_path), runtime, ask.options, ask.precision, ask.accelerator
+    )
+    return runtime, None, told
 
 
 def device_runtime(facts: dict[str, Any], backend: str, device: str) -> DeviceRuntime:

@@ -71,12 +71,13 @@ class DeviceSession(AbstractContextManager["DeviceSession"]):
         self.facts: dict[str, Any] = {}
         self.device_id = ""
         self.patience_s = RECONNECT_S
+        self.tool_flags: dict[str, frozenset[str]] = {}
         self._sources: dict[str, list[dict[str, Any]]] = {}
 
     def __enter__(self) -> DeviceSession:
         self.connect()
         try:
-            self.facts = self.client.facts()
+            self.facts = read_facts(self.client)
         except BaseException:
             self.close()
             raise
@@ -117,6 +118,8 @@ class DeviceSession(AbstractContextManager["DeviceSession"]):
 
     def sources(self, power: str) -> list[dict[str, Any]]:
         """Telemetry sources of the device with that choice of power source, asked for once."""
+        if self.client.is_shell:
+            return []
         if power not in self._sources:
             self._sources[power] = self.client.sources(power, self.probe_options)
         return self._sources[power]
@@ -164,6 +167,15 @@ def _connect_with_retries(place: Place, patience_s: float) -> Transport:
     from edgebench.transports.registry import connect
 
     return connect(place, total_s=patience_s)
+
+
+def read_facts(client: AgentClient) -> dict[str, Any]:
+    """The machine as observed: by the agent, or on a phone by the commands that docs/phone-commands.md lists."""
+    if not client.is_shell:
+        return client.facts()
+    from edgebench.controller.native.facts import phone_facts
+
+    return phone_facts(client.transport, client.home, client.root)
 
 
 def _deploy(entry: DeviceEntry, transport: Transport) -> AgentClient:

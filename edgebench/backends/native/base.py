@@ -175,6 +175,11 @@ TOOLS = {
 """Where each tool lives; each module has a `tool`."""
 
 
+def tools_of(backend: str) -> list[str]:
+    """Names of the tools that run a backend's models, the one to take first; none for an unknown backend."""
+    return [name for name in TOOLS if get_tool(name).backend == backend]
+
+
 def get_tool(name: str) -> NativeTool:
     """The tool of that name. Raises `UnknownName` with the nearest one."""
     from importlib import import_module

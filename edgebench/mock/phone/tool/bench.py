@@ -296,9 +296,12 @@ class _Process:
         pairs = [part.replace("\\:", "\0").split(":", 1) for part in
                  self._options.text("input_layer_value_files").split(",") if ":" in part]  # fmt: skip
         folder = self._case.folder
+        files = {name.replace("\0", ":"): str(folder / path) for name, path in pairs}
+        # as the tool does it: a layer's name is only what the flags call it, its place among them is what counts
+        named = self._options.text("input_layer").split(",")
         ask = {
             "model": str(folder / self._options.text("graph")),
-            "inputs": {name.replace("\0", ":"): str(folder / path) for name, path in pairs},
+            "inputs": [files.get(name) for name in named],
             "output": str(folder / self._options.text("output_filepath")),
             "half": placed.accelerator == "gpu" and self._options.on("gpu_precision_loss_allowed"),
             "wrong": self._case.struck("wrong-output"),

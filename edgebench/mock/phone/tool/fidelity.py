@@ -1,13 +1,14 @@
 """What the stand-in tool writes as a model's outputs: really computed on this machine, in a process of its own.
 
-Called with one argument, JSON: {"model", "inputs": {NAME: PATH}, "output", "half", "wrong"}. Writes all outputs one
-after the other, raw, as the tool does. Exit status 0, else the reason is on stderr.
+Called with one argument, JSON: {"model", "inputs": [PATH or null, by place], "output", "half", "wrong"}. Writes all
+outputs one after the other, raw, as the tool does. Exit status 0, else the reason is on stderr.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,9 @@ def main(told: str) -> None:
     ask = json.loads(told)
     interpreter = Interpreter(model_path=ask["model"], num_threads=1)
     interpreter.allocate_tensors()
-    for detail in interpreter.get_input_details():
-        values = _input(ask["inputs"].get(detail["name"]), tuple(detail["shape"]), detail["dtype"])
+    details = interpreter.get_input_details()
+    for detail, path in zip_longest(details, ask["inputs"][: len(details)]):
+        values = _input(path, tuple(detail["shape"]), detail["dtype"])
         interpreter.set_tensor(detail["index"], values)
     interpreter.invoke()
     outputs = [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]

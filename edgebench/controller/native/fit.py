@@ -1,0 +1,183 @@
+"""A row fitted to a device without Python: the tool that runs it, what it can do, and the tensors it is fed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgebench.artifacts.reading import read_info
+from edgebench.artifacts.tensor_spec import TensorSpec
+from edgebench.backends.base import DeviceRuntime, TfliteStamp
+from edgebench.backends.native.base import NativeTool, ToolAsk, ToolOnDevice, get_tool, tools_of
+from edgebench.controller.rows import RowRequest
+from edgebench.controller.session import DeviceSession
+from edgebench.controller.spec import NativeUse, RawTensor, RunContext
+from edgebench.controller.stamps import stamp_of
+from edgebench.controller.view import View
+from edgebench.errors import DeviceUnfit, RowFailure
+
+
+@dataclass(frozen=True)
+class FoundTool:
+    name: str
+    path: str
+    sha256: str
+    host: Path | None = None
+    version: str | None = None
+    has_flex: bool = False
+
+
+def find_tool(facts, name, device):
+    for one in facts["tools"]:
+        if one["name"] == name:
+            return FoundTool(name, one["path"], one["sha256"])
+    raise RowFailure("tool-missing", f"{device} has no {name}", hint=f"`edgebench tools get {name}`")
+
+
+HELP_TIMEOUT_S = 20.0
+CANNOT_RUN, NOT_THERE = 126, 127
+RAW_TYPES = frozenset(
+    f"{kind}{bits}" for kind, sizes in {"float": (16, 32, 64), "int": (8, 16, 32, 64), "uint": (8, 16, 32, 64)}.items()
+    for bits in sizes
+) | {"bool"}  # fmt: skip
+"""Types whose values a tool can be given and give back as plain bytes."""
+
+
+def fit_native(device: DeviceSession, request: RowRequest, view: View) -> tuple[DeviceRuntime, NativeUse, list[str]]:
+    """The tool that runs this request there, pushed if need be and asked what it can do.
+
+    Raises `RowFailure` (`tool-missing`, `tool-wrong-abi`, `permission`, `shape-mismatch`), `DeviceLost`.
+    """
+    name = device.entry.name
+    tool = _tool(request)
+    if request.ask.states:
+        raise RowFailure("bad-input", f"{tool.name} does not carry states from one inference to the next")
+    found = find_tool(device.facts, tool.name, device.entry.name)
+    view.phase(name, "preflight", f"{request.label}: {tool.name}")
+    path = _brought(device, found, view)
+    flags = _flags(device, tool, path)
+    inputs, outputs = raw_tensors(request.model_path, request.ask.shapes)
+    use = NativeUse(
+        tool=tool.name,
+        path=path,
+        version=found.version,
+        flags=sorted(flags),
+        has_flex=found.has_flex,
+        inputs=inputs,
+        outputs=outputs,
+    )
+    return DeviceRuntime(found.version or "", None, ()), use, _preflight(request, found)
+
+
+def _preflight(request: RowRequest, found: FoundTool) -> list[str]:
+    """Refuse what this tool is known to lack; what a precision can be, its own arguments say."""
+    stamp = stamp_of(request.model_path)
+    if isinstance(stamp, TfliteStamp) and stamp.flex and not found.has_flex:
+        raise RowFailure(
+            "unsupported-op",
+            f"{request.model_path.name} needs operators of TensorFlow ({', '.join(stamp.flex)}); this {found.name} "
+            "has no Flex delegate",
+            hint="convert it without SELECT_TF_OPS, or `edgebench tools add` one that has it",
+        )
+    return []
+
+
+def tool_on_device(use: NativeUse) -> ToolOnDevice:
+    """The tool of a run, as its backend takes it."""
+    return ToolOnDevice(use.tool, use.path, use.version, frozenset(use.flags), use.has_flex)
+
+
+def tool_ask(context: RunContext, home: str) -> ToolAsk:
+    """What a run asks of its tool; `home` is edgebench's folder on the device."""
+    use = context.native
+    if use is None:
+        raise ValueError("not a run of a native tool")
+    ask = context.ask
+    artifact = f"{home}/artifacts/{context.facts.sha256}/model.{context.facts.format}"
+    own = [part for part in (context.facts.precision.compute, context.facts.precision.weights) if part]
+    return ToolAsk(
+        model=artifact,
+        accelerator=ask.accelerator,
+        threads=ask.threads,
+        precision=ask.precision,
+        shapes={one.name: tuple(one.dims) for one in use.inputs},
+        options={key: value for key, value in ask.options.items() if key != "delegate"},
+        inputs={one.name: f"{home}/{one.path}" for one in use.inputs if one.path},
+        delegate=use.delegate,
+        own=tuple(own),
+    )
+
+
+def raw_tensors(model: Path, shapes: dict[str, list[int]]) -> tuple[list[RawTensor], list[RawTensor]]:
+    """Inputs and outputs of a model as raw tensors; no outputs where their shapes are not known on the host.
+
+    Raises `ModelError`, and `RowFailure` (`shape-mismatch`) for an input whose shape stays open.
+    """
+    info = read_info(model)
+    inputs = [_raw(spec, shapes.get(spec.name)) for spec in info.inputs]
+    for spec, found in zip(info.inputs, inputs, strict=True):
+        if found is None:
+            hint = f"`--shape {spec.name}=1x...`"
+            raise RowFailure("shape-mismatch", f"{model.name}: input {spec.name} has no fixed shape", hint=hint)
+    as_declared = all(
+        found is not None and found.dims == list(spec.dims or ())
+        for spec, found in zip(info.inputs, inputs, strict=True)
+    )
+    outputs = [_raw(spec, None) for spec in info.outputs] if as_declared else []
+    known = [one for one in outputs if one is not None]
+    return [one for one in inputs if one is not None], known if len(known) == len(info.outputs) else []
+
+
+def _raw(spec: TensorSpec, given: list[int] | None) -> RawTensor | None:
+    if spec.dims is None or spec.dtype not in RAW_TYPES:
+        return None
+    dims = given if given is not None else [dim for dim in spec.dims if isinstance(dim, int) and dim >= 0]
+    if len(dims) != len(spec.dims):
+        return None
+    return RawTensor(name=spec.name, dtype=spec.dtype, dims=list(dims))
+
+
+def _tool(request: RowRequest) -> NativeTool:
+    names = tools_of(request.ask.backend)
+    if not names:
+        raise RowFailure("runtime-missing", f"no tool runs {request.ask.backend} on a device without Python")
+    tool = get_tool(names[0])
+    if request.ask.accelerator not in tool.accelerators:
+        known = ", ".join(tool.accelerators)
+        raise RowFailure("delegate-failed", f"{tool.name} has no accelerator {request.ask.accelerator}; it has {known}")
+    return tool
+
+
+def _brought(device: DeviceSession, found: FoundTool, view: View) -> str:
+    """The tool's path on the device, pushed where it lies on this host."""
+    if found.host is None:
+        return found.path
+    target = f"{device.client.home}/tools/{found.sha256}/{found.name}"
+    name = device.entry.name
+    try:
+        device.client.make_folder(f"tools/{found.sha256}")
+        device.transport.push(
+            found.host, target, mode=0o700, progress=lambda done, total: view.transfer(name, found.name, done, total)
+        )
+    except DeviceUnfit as unfit:
+        raise RowFailure(unfit.code, unfit.message, hint=unfit.hint) from unfit
+    return target
+
+
+def _flags(device: DeviceSession, tool: NativeTool, path: str) -> frozenset[str]:
+    """What its help names; it also shows whether the tool starts at all."""
+    known = device.tool_flags.get(path)
+    if known is not None:
+        return known
+    done = device.transport.exec([path, "--help"], timeout_s=HELP_TIMEOUT_S)
+    text = (done.stdout + b"\n" + done.stderr).decode("utf-8", "replace")
+    said = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+    if done.returncode == CANNOT_RUN:
+        wrong = "not executable" in text or "Exec format" in text
+        code = "tool-wrong-abi" if wrong else "permission"
+        hint = "`edgebench tools list` shows each tool's ABI" if wrong else "its folder may be mounted noexec"
+        raise RowFailure(code, f"{device.entry.name}: {tool.name} does not start there: {said}", hint=hint)
+    if done.returncode == NOT_THERE:
+        raise RowFailure("tool-missing", f"{device.entry.name}: {path} is gone: {said}")
+    device.tool_flags[path] = tool.flags(text)
+    return device.tool_flags[path]
