@@ -21,13 +21,19 @@ def register(app: typer.Typer) -> None:
 def inspect(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model file.")],
     shape: Annotated[list[str], typer.Option(metavar="NAME=1x3x180x320", help="Repeatable.")] = [],  # noqa: B006
+    accelerator: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Lint for one accelerator: gpu, nnapi, qnn... (default: for all)."),
+    ] = None,
     top: Annotated[int, typer.Option(min=0, help="How many of the most expensive nodes to list.")] = 5,
     flops_as: Annotated[str, typer.Option(metavar="macs|flops", help="What shares are of.")] = "macs",
     json: Annotated[str | None, typer.Option(metavar="PATH|-", help="Everything as one JSON document.")] = None,
 ) -> None:
     """Show a model's inputs, operators, parameters, MACs, memory, and which runtimes load it; nothing is run.
 
-    Example: edgebench inspect model.onnx --shape x=1x3x180x320
+    Files: .onnx and .tflite; what accelerators are known to refuse is told with the rewrite that helps.
+
+    Example: edgebench inspect model.tflite --accelerator gpu
     """
     import msgspec
 
@@ -38,7 +44,7 @@ def inspect(
 
     if flops_as not in ("macs", "flops"):
         raise UsageError(f"--flops-as takes macs or flops, not {flops_as!r}")
-    found = inspect_model(model, once(shape, parse_shape, "--shape"))
+    found = inspect_model(model, once(shape, parse_shape, "--shape"), accelerator)
     document: dict[str, Any] = msgspec.to_builtins(found)
     if json is not None:
         write_document(msgspec.json.format(msgspec.json.encode(found), indent=1).decode(), json)
@@ -66,4 +72,5 @@ def _show(console: Console, document: dict[str, Any], top: int, flops_as: str) -
     uncounted = (document["graph"] or {}).get("uncounted", [])
     print_section(console, "not counted", uncounted)
     print_section(console, "cures", view.cure_lines(document), copied=True)
+    print_section(console, "lint", view.lint_lines(document))
     print_section(console, "notes", view.note_lines(document))

@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    models: Annotated[Texts, typer.Argument(metavar="MODEL...", help="Model files (.onnx).")],
+    models: Annotated[Texts, typer.Argument(metavar="MODEL...", help="Model files (.onnx, .tflite).")],
     device: Annotated[Texts, typer.Option(help="A device, a profile or an @label; repeatable.")] = ["localhost"],  # noqa: B006
     backend: Annotated[str | None, typer.Option(rich_help_panel=WHAT, help="The runtime. Comma list.")] = None,
     accelerator: Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -15,25 +15,21 @@ from edgebench.artifacts import (
     ModelInfo,
     PeakEstimate,
     ShapeError,
-    count,
-    estimate_peak,
+    TensorSpec,
     load_artifact,
     read_onnx,
     resolve_shapes,
 )
-from edgebench.backends.base import DeviceRuntime, get_backend
+from edgebench.artifacts.lint import LINTED, Finding, lint
+from edgebench.artifacts.reading import READERS, Info, read_info
+from edgebench.artifacts.shapes import Face
+from edgebench.artifacts.tflite_model import TfliteInfo
+from edgebench.controller.loading import RuntimeCheck, check_runtimes
 from edgebench.controller.stamps import onnx_stamp
-from edgebench.controller.traps import Trap, find_traps
-from edgebench.errors import ModelError, RowFailure, UsageError
+from edgebench.controller.traps import Trap, find_traps, onnx_traps
+from edgebench.errors import ModelError, UnknownName, UsageError
 
 INSPECT_SCHEMA = "edgebench.inspect/1"
-RUNTIMES = (
-    ("1.10.0", (3, 6), "JetPack 4"),
-    ("1.19.2", (3, 8), "JetPack 5"),
-    ("1.23.0", (3, 10), "JetPack 6"),
-)
-"""The newest ONNX Runtime for each JetPack's Python."""
-
 Given = Mapping[str, tuple[int, ...]]
 
 
@@ -42,11 +38,16 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tensor(_Part, frozen=True, kw_only=True):
-    """An input or output; a dim is a size, a symbol, or null; no dims where the rank is unknown."""
+    """An input or output; a dim is a size, a symbol, or null; no dims where the rank is unknown.
+
+    Of a quantised one real = `scale` x (stored - `zero_point`).
+    """
 
     name: str
     dtype: str
     dims: list[int | str | None] | None
+    scale: float | None = None
+    zero_point: int | None = None
 
 
 class Cost(_Part, frozen=True, kw_only=True):
@@ -75,27 +76,31 @@ class Pair(_Part, frozen=True, kw_only=True):
     output: str
 
 
-class RuntimeCheck(_Part, frozen=True, kw_only=True):
-    """Whether a release loads the file, by its stamps."""
+class Lint(_Part, frozen=True, kw_only=True):
+    """What some accelerators are known to refuse or run badly: operators (kind -> how many), the first ones' names."""
 
-    name: str
-    found_in: str
-    loads: bool
-    why: str | None = None
-    hint: str | None = None
+    code: str
+    accelerators: list[str]
+    ops: dict[str, int]
+    at: list[str]
+    text: str
+    rewrite: str
+    source: str
 
 
 class Graph(_Part, frozen=True, kw_only=True):
-    """What is known of an ONNX file. `macs`, `flops`, `activations` and `peak` are for `shapes`, one inference.
+    """What is known of the inside of a file. `macs`, `flops`, `activations` and `peak`: for `shapes`, one inference.
 
     They are null with `why` while an axis is unset (`missing_shapes` is what to give), and lower bounds where
-    `uncounted` names nodes.
+    `uncounted` names nodes. `ir_version` and opsets are an ONNX file's; `versions` a TFLite file's, the newest version
+    of each builtin operator that is used.
     """
 
     producer: str
-    ir_version: int
-    opsets: dict[str, int]
-    unused_opsets: list[str]
+    ir_version: int | None = None
+    opsets: dict[str, int] = {}
+    unused_opsets: list[str] = []
+    versions: dict[str, int] = {}
     inputs: list[Tensor]
     outputs: list[Tensor]
     precision: dict[str, str]
@@ -114,6 +119,7 @@ class Graph(_Part, frozen=True, kw_only=True):
     uncounted: list[str] = []
     state_pairs: list[Pair] = []
     runtimes: list[RuntimeCheck] = []
+    lint: list[Lint] = []
 
 
 class Inspection(_Part, frozen=True, kw_only=True):
@@ -129,16 +135,18 @@ class Inspection(_Part, frozen=True, kw_only=True):
     notes: list[Trap] = []
 
 
-def inspect_model(path: Path, given: Given) -> Inspection:
-    """Examine a model file; `given`: input name -> dims.
+def inspect_model(path: Path, given: Given, accelerator: str | None = None) -> Inspection:
+    """Examine a model file; `given`: input name -> dims; `accelerator`: whose lint (None: what any has trouble with).
 
     Raises `ModelError` for what is no model or is damaged (the hint says how to export one), `UsageError` for
-    shapes that the model does not take.
+    shapes that the model does not take, and for an accelerator that nothing is known of.
     """
     artifact = load_artifact(path)
-    graph = _graph(path, given) if artifact.format is Format.ONNX else None
+    if accelerator is not None and accelerator not in LINTED:
+        raise UnknownName("accelerator", accelerator, LINTED)
+    graph = _graph(path, artifact.format, given, accelerator) if artifact.format in READERS else None
     if graph is None and given:
-        raise UsageError(f"{path.name} is {artifact.format}: --shape is for ONNX files")
+        raise UsageError(f"{path.name} is {artifact.format}: --shape is for ONNX and TFLite files")
     return Inspection(
         path=str(path),
         format=str(artifact.format),
@@ -154,28 +162,26 @@ def _notes(path: Path, artifact: Artifact, graph: Graph | None) -> list[Trap]:
     if graph is None:
         hint = "inspect the ONNX file that it was made from"
         return [Trap(code="not-read", text=f"inside of a {artifact.format} file nothing is read", hint=hint)]
-    return find_traps(read_onnx(path), onnx_stamp(path), graph.params, graph.params_nonzero, len(artifact.files))
+    common = find_traps(read_info(path), graph.params, graph.params_nonzero, len(artifact.files))
+    return [*onnx_traps(read_onnx(path), onnx_stamp(path)), *common] if artifact.format is Format.ONNX else common
 
 
-def _graph(path: Path, given: Given) -> Graph:
-    info = read_onnx(path)
-    shapes, missing, why = _shapes(info, given)
+def _graph(path: Path, found: Format, given: Given, accelerator: str | None) -> Graph:
+    reader = READERS[found]
+    info = reader.read(path)
+    shapes, missing, why = _shapes(reader.axes(info, given, None), given)
     counts, peak = None, None
     try:
-        counts = count(path, shapes)
-        peak = estimate_peak(path, shapes)
+        counts = reader.count(path, shapes)
+        peak = reader.peak(path, shapes)
     except ModelError as error:
         why = error.message
     known = counts if why is None else None
     return Graph(
         producer=info.producer,
-        ir_version=info.ir_version,
-        opsets={domain or "ai.onnx": version for domain, version in info.opsets.items()},
-        unused_opsets=[domain or "ai.onnx" for domain in info.unused_opsets],
-        inputs=[Tensor(name=s.name, dtype=s.dtype, dims=None if s.dims is None else list(s.dims)) for s in info.inputs],
-        outputs=[
-            Tensor(name=s.name, dtype=s.dtype, dims=None if s.dims is None else list(s.dims)) for s in info.outputs
-        ],
+        **_of_format(info),
+        inputs=[_tensor(spec) for spec in info.inputs],
+        outputs=[_tensor(spec) for spec in info.outputs],
         precision=_precision(info),
         shapes={name: list(dims) for name, dims in shapes.items()},
         missing_shapes=missing,
@@ -191,11 +197,41 @@ def _graph(path: Path, given: Given) -> Graph:
         nodes=_nodes(known),
         uncounted=list(known.uncounted) if known else [],
         state_pairs=[Pair(input=pair.input, output=pair.output) for pair in info.state_pairs],
-        runtimes=[_check(path, *runtime) for runtime in RUNTIMES],
+        runtimes=check_runtimes(path, found),
+        lint=[_lint(finding) for finding in lint(path, shapes, accelerator)],
     )
 
 
-def _shapes(info: ModelInfo, given: Given) -> tuple[dict[str, tuple[int, ...]], str | None, str | None]:
+def _of_format(info: Info) -> dict[str, Any]:
+    """What only one format has."""
+    if isinstance(info, ModelInfo):
+        return {
+            "ir_version": info.ir_version,
+            "opsets": {domain or "ai.onnx": version for domain, version in info.opsets.items()},
+            "unused_opsets": [domain or "ai.onnx" for domain in info.unused_opsets],
+        }
+    return {"versions": dict(info.versions)} if isinstance(info, TfliteInfo) else {}
+
+
+def _tensor(spec: TensorSpec) -> Tensor:
+    scale, zero_point = spec.scale or (None, None)
+    dims = None if spec.dims is None else list(spec.dims)
+    return Tensor(name=spec.name, dtype=spec.dtype, dims=dims, scale=scale, zero_point=zero_point)
+
+
+def _lint(found: Finding) -> Lint:
+    return Lint(
+        code=found.code,
+        accelerators=list(found.accelerators),
+        ops=dict(found.ops),
+        at=list(found.at),
+        text=found.text,
+        rewrite=found.rewrite,
+        source=found.source,
+    )
+
+
+def _shapes(info: Face, given: Given) -> tuple[dict[str, tuple[int, ...]], str | None, str | None]:
     """All inputs' shapes; where axes are unset and nothing was given: none, the options to give, and why."""
     try:
         return resolve_shapes(info, given), None, None
@@ -205,7 +241,7 @@ def _shapes(info: ModelInfo, given: Given) -> tuple[dict[str, tuple[int, ...]], 
         return {}, error.hint, error.message
 
 
-def _precision(info: ModelInfo) -> dict[str, str]:
+def _precision(info: Info) -> dict[str, str]:
     found = info.precision
     parts = {"weights": found.weights, "activations": found.activations, "io": found.io, "compute": found.compute}
     return parts | {"scheme": found.scheme}
@@ -217,7 +253,7 @@ def _peak(found: PeakEstimate | None) -> Peak | None:
     return Peak(weights=found.weights, activations=found.activations, at_node=found.at_node)
 
 
-def _ops(info: ModelInfo, counts: Counts | None) -> list[Cost]:
+def _ops(info: Info, counts: Counts | None) -> list[Cost]:
     """Every operator of the file, most expensive first; costs where shapes are known."""
     costs = {row.op: row for row in counts.per_op} if counts else {}
     rows = []
@@ -243,13 +279,3 @@ def _nodes(counts: Counts | None) -> list[Cost]:
         Cost(name=node.name, op=node.op, macs=node.macs, flops=node.flops, activations=node.activations)
         for node in sorted(found, key=lambda node: -node.flops)
     ]
-
-
-def _check(path: Path, version: str, python: tuple[int, ...], found_in: str) -> RuntimeCheck:
-    name = f"ONNX Runtime {version.rpartition('.')[0]}"
-    where = f"{found_in} (Python {'.'.join(map(str, python))})"
-    try:
-        get_backend("onnxruntime").preflight(onnx_stamp(path), DeviceRuntime(version, None, python), {})
-    except RowFailure as failure:
-        return RuntimeCheck(name=name, found_in=where, loads=False, why=failure.message, hint=failure.hint)
-    return RuntimeCheck(name=name, found_in=where, loads=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from edgebench.artifacts import ModelInfo
+from edgebench.artifacts.reading import Info
 from edgebench.backends.base import OnnxStamp
 from edgebench.backends.onnxruntime import OWN_DOMAINS, restamp_hint
 
@@ -20,18 +21,14 @@ class Trap(msgspec.Struct, frozen=True, kw_only=True):
     hint: str | None = None
 
 
-def find_traps(
-    info: ModelInfo, stamp: OnnxStamp, params: int | None, params_nonzero: int | None, files: int
-) -> list[Trap]:
-    """The traps of a file of `files` parts, with its parameters counted where that was possible."""
-    return [
-        *_unused_stamps(info, stamp),
-        *_custom_operators(info),
-        *_precision(info),
-        *_zeros(params, params_nonzero),
-        *_states(info),
-        *_parts(files),
-    ]
+def onnx_traps(info: ModelInfo, stamp: OnnxStamp) -> list[Trap]:
+    """The traps of an ONNX file alone: its stamps, and operators of other domains."""
+    return [*_unused_stamps(info, stamp), *_custom_operators(info)]
+
+
+def find_traps(info: Info, params: int | None, params_nonzero: int | None, files: int) -> list[Trap]:
+    """The traps of a file of `files` parts of any format, with its parameters counted where that was possible."""
+    return [*_precision(info), *_zeros(params, params_nonzero), *_states(info), *_parts(files)]
 
 
 def _unused_stamps(info: ModelInfo, stamp: OnnxStamp) -> list[Trap]:
@@ -50,11 +47,14 @@ def _custom_operators(info: ModelInfo) -> list[Trap]:
     return [Trap(code="custom-operators", text=text, hint="`run --option custom_op_library=PATH`")]
 
 
-def _precision(info: ModelInfo) -> list[Trap]:
+def _precision(info: Info) -> list[Trap]:
     found = info.precision
     if "weight-only" in found.scheme:
         text = f"{found.scheme}: a smaller file, computed in {found.compute}; do not expect it to be faster"
         return [Trap(code="weight-only", text=text, hint="quantise the activations too (static QDQ)")]
+    if found.scheme == "fp16 weights":
+        text = "fp16 weights: half the file, computed in fp32 on a CPU; no faster there"
+        return [Trap(code="fp16-weights", text=text, hint="for a GPU; on a CPU quantise to int8 instead")]
     if found.compute == "fp16":
         text = "fp16: CPUs without fp16 kernels compute it in fp32, with casts around every operator"
         return [Trap(code="fp16", text=text, hint="on a CPU compare it with the fp32 file before shipping it")]
@@ -68,7 +68,7 @@ def _zeros(params: int | None, nonzero: int | None) -> list[Trap]:
     return [Trap(code="zero-weights", text=text, hint="prune whole channels, and export the smaller network")]
 
 
-def _states(info: ModelInfo) -> list[Trap]:
+def _states(info: Info) -> list[Trap]:
     if not info.state_pairs:
         return []
     pairs = ", ".join(f"{pair.output} for {pair.input}" for pair in info.state_pairs)

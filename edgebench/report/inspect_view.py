@@ -28,13 +28,8 @@ def file_lines(document: Document) -> list[tuple[str, str]]:
 
 
 def _face_lines(graph: Document) -> Iterator[tuple[str, str]]:
-    unused = dict.fromkeys(graph["unused_opsets"], " (unused)")
-    stamps = ", ".join(f"{name} {version}{unused.get(name, '')}" for name, version in graph["opsets"].items())
-    yield (
-        "stamps",
-        f"IR version {graph['ir_version']}, opset {stamps}"
-        + (f", by {graph['producer']}" if graph["producer"] else ""),
-    )
+    by = f", by {graph['producer']}" if graph["producer"] else ""
+    yield "stamps", (_versions(graph) if graph["ir_version"] is None else _opsets(graph)) + by
     found = graph["precision"]
     parts = ", ".join(f"{name} {found[name]}" for name in ("weights", "activations", "io", "compute"))
     yield "precision", f"{found['scheme']} ({parts})"
@@ -45,10 +40,24 @@ def _face_lines(graph: Document) -> Iterator[tuple[str, str]]:
         yield ("" if at else "state"), f"{pair['output']} -> {pair['input']}"
 
 
+def _opsets(graph: Document) -> str:
+    unused = dict.fromkeys(graph["unused_opsets"], " (unused)")
+    stamps = ", ".join(f"{name} {version}{unused.get(name, '')}" for name, version in graph["opsets"].items())
+    return f"IR version {graph['ir_version']}, opset {stamps}"
+
+
+def _versions(graph: Document) -> str:
+    """A TFLite file has a version for each operator; 1 is what every runtime has."""
+    newer = [f"{name} {version}" for name, version in graph["versions"].items() if version > 1]
+    return "operators of version 1" + (f", but {', '.join(newer)}" if newer else "")
+
+
 def _tensor(spec: Document) -> str:
+    scaled = "" if spec.get("scale") is None else f" = {spec['scale']:.6g} x (stored - {spec['zero_point']})"
     if spec["dims"] is None:
-        return f"{spec['name']} {spec['dtype']}"
-    return f"{spec['name']} {spec['dtype']} [{', '.join('?' if dim is None else str(dim) for dim in spec['dims'])}]"
+        return f"{spec['name']} {spec['dtype']}{scaled}"
+    dims = ", ".join("?" if dim is None else str(dim) for dim in spec["dims"])
+    return f"{spec['name']} {spec['dtype']} [{dims}]{scaled}"
 
 
 def figure_lines(document: Document) -> list[tuple[str, str]]:
@@ -136,7 +145,7 @@ def _share(value: int | None, total: int) -> str:
 
 
 def runtimes_table(document: Document) -> Table | None:
-    """Which runtimes load the file by its stamps; None for an unread format."""
+    """Which runtimes load the file by what it says of itself; None for an unread format."""
     from rich.markup import escape
 
     graph = document["graph"]
@@ -157,6 +166,19 @@ def cure_lines(document: Document) -> list[str]:
         if check["hint"]:
             by_kind.setdefault(check["hint"].partition(":")[0], f"{check['name']}: {check['hint']}")
     return list(by_kind.values())
+
+
+def lint_lines(document: Document) -> list[str]:
+    """What accelerators are known to refuse or run badly: whose, which operators, why, the rewrite and its source."""
+    return [_lint(found) for found in (document["graph"] or {}).get("lint", [])]
+
+
+def _lint(found: Document) -> str:
+    ops = ", ".join(kind if count == 1 else f"{kind} x{count}" for kind, count in found["ops"].items())
+    more = ", ..." if sum(found["ops"].values()) > len(found["at"]) else ""
+    at = f" ({', '.join(found['at'])}{more})" if found["at"] else ""
+    whose = ", ".join(found["accelerators"])
+    return f"{whose}: {ops}{at}: {found['text']} -> {found['rewrite']} [{found['source']}]"
 
 
 def note_lines(document: Document) -> list[str]:

@@ -96,10 +96,10 @@ def test_nodes_without_a_rule_make_lower_bounds(tmp_path):
 
 
 def test_other_formats_are_named_and_not_read(tmp_path):
-    path = tmp_path / "m.tflite"
-    path.write_bytes(b"\x1c\x00\x00\x00TFL3" + bytes(64))
+    path = tmp_path / "m.pte"
+    path.write_bytes(b"\x1c\x00\x00\x00ET12" + bytes(64))
     found = inspect_model(path, {})
-    assert (found.format, found.graph, found.bytes) == ("tflite", None, 72)
+    assert (found.format, found.graph, found.bytes) == ("pte", None, 72)
     assert found.notes[0].code == "not-read"
     with pytest.raises(UsageError, match="--shape is for ONNX"):
         inspect_model(path, {"x": (1,)})
