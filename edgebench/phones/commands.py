@@ -237,12 +237,12 @@ AIRPLANE_OFF = Command(
     needs="shell, Android 11",
     when="after",
 )
-WIFI_ON = Command(
-    "wifi-on",
-    ("svc", "wifi", "enable"),
-    "Wi-Fi on again in airplane mode, where adb goes over it",
-    "airplane mode is refused over Wi-Fi",
-    when="before",
+LOAD = Command(
+    "load",
+    ("head", "-n", "1", "/proc/stat"),
+    "how busy the whole phone is while it measures, once a second",
+    "foreign load",
+    when="during",
 )
 MEMORY_DUMP = Command(
     "memory-dump",
@@ -275,7 +275,7 @@ AGENT = Command(
 )
 SESSION: tuple[Ask, ...] = (
     GET_SETTING, PUT_SETTING, DELETE_SETTING, DOZE_STATE, DOZE_OFF, DOZE_ON, FIXED_ON, FIXED_OFF, AIRPLANE_STATE,
-    AIRPLANE_ON, AIRPLANE_OFF, WIFI_ON, WRITE_AS_ROOT, AGENT, AFFINITY, MEMORY_DUMP,
+    AIRPLANE_ON, AIRPLANE_OFF, WRITE_AS_ROOT, AGENT, AFFINITY, LOAD, MEMORY_DUMP,
 )  # fmt: skip
 """Sent by the agent and for it, before, during and after a run."""
 

@@ -19,7 +19,7 @@ END = "========== End of PowerStats HAL"
 
 _CHANNEL = re.compile(r"^CH(\d+)\(T=(\d+)\)\[([^\]]{1,64})\], (\d+)$")
 _ENABLED = re.compile(r"^CH\d+\[([^\]]{1,64})\]:(.{1,64})$")
-_METER = re.compile(r"^\s*\[([^\]]{1,64})\]:(\S{1,64})\s+([\d.]+) mWs\b")
+_METER = re.compile(r"^\s*\[([^\]]{1,64})\]:(.{1,64}?)\s{2,}([\d.]+) mWs\b")
 
 
 @dataclass(frozen=True)
