@@ -1,8 +1,7 @@
-"""`edgebench devices add` and `discover`."""
+"""`edgebench devices add`."""
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgebench.cli.ask import ask_password, confirm
-from edgebench.cli.output import out, tell, write_document
-from edgebench.errors import DeviceUnfit, UnknownName
+from edgebench.cli.output import out, tell
+from edgebench.errors import DeviceUnfit, UnknownName, UsageError
 
 if TYPE_CHECKING:
     from edgebench.controller.devices import DeviceEntry
@@ -36,7 +35,16 @@ class Terminal:
 
 
 def add(
-    target: Annotated[str, typer.Argument(metavar="USER@HOST", help="user@host, user@host:port, or an ssh alias.")],
+    target: Annotated[
+        str | None,
+        typer.Argument(metavar="USER@HOST|SERIAL", help="user@host, user@host:port, ssh alias; with --adb a serial."),
+    ] = None,
+    adb: Annotated[
+        bool, typer.Option("--adb", help="A phone behind adb: that of SERIAL, else the only one there.")
+    ] = False,
+    server: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="With --adb: the adb server; default: adb's own.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="What to call it; default: the host's first word.")] = None,
     port: Annotated[int | None, typer.Option(help="SSH port.")] = None,
     key: Annotated[str | None, typer.Option(metavar="FILE", help="Private key; default: what ssh uses.")] = None,
@@ -47,25 +55,62 @@ def add(
         str | None, typer.Option(metavar="SHA256:...", help="Accept this host key without being asked.")
     ] = None,
 ) -> None:
-    """Add a device that is reached over SSH: check its host key, log in, find out what it is.
+    """Add a device: over SSH (check its host key, log in) or, with --adb, a phone. Finds out what it is.
 
-    Example: edgebench devices add user@192.168.1.20 --name jetson-nano
+    Example: edgebench devices add user@192.168.1.20 --name jetson-nano; edgebench devices add --adb --name my-phone
     """
     from edgebench.controller.add_device import let_in, meet, new_entry
     from edgebench.controller.devices import load_devices, save_device
-    from edgebench.controller.profiles import profile_names, profile_of
 
+    if adb:
+        _refuse({"--port": port, "--key": key, "--python": python, "--fingerprint": fingerprint}, "only for a device over SSH")
+        _add_phone(target, server, name, profile, label or [])
+        return
+    _refuse({"--server": server}, "only for a phone: add --adb")
+    if target is None:
+        raise UsageError("which device?", hint="user@host; or --adb for the phone that is connected")
     entry = new_entry(target, load_devices(), name=name, port=port, key=key, python=python, labels=label or [])
     if profile:
-        if profile not in profile_names():
-            raise UnknownName("profile", profile, profile_names())
-        entry = replace(entry, profile=profile)
-        profile_of(entry)
+        entry = replace(entry, profile=_checked(profile))
     asker = Terminal() if sys.stdin.isatty() else None
     meet(entry, asker, fingerprint)
     let_in(entry, asker, _try_login)
     save_device(entry)
     _describe(entry)
+
+
+def _refuse(options: dict[str, object], why: str) -> None:
+    """Raise `UsageError` for options that were given and are not for this kind of device."""
+    given = [option for option, value in options.items() if value is not None]
+    if given:
+        raise UsageError(f"{', '.join(given)}: {why}")
+
+
+def _checked(profile: str) -> str:
+    """The profile's name. Raises `UnknownName`, and `ConfigError` where it cannot be read."""
+    from edgebench.controller.devices import DeviceEntry
+    from edgebench.controller.profiles import profile_names, profile_of
+
+    if profile not in profile_names():
+        raise UnknownName("profile", profile, profile_names())
+    profile_of(DeviceEntry("new", profile=profile))
+    return profile
+
+
+def _add_phone(
+    serial: str | None, server: str | None, name: str | None, profile: str | None, labels: list[str]
+) -> None:
+    """Reach the phone, write it down, say what it is."""
+    from edgebench.controller.add_phone import meet_phone
+    from edgebench.controller.devices import load_devices, save_device
+
+    profile = _checked(profile) if profile else None
+    phone = meet_phone(serial, server, load_devices(), name=name, profile=profile, labels=labels)
+    save_device(phone.entry)
+    entry = phone.entry
+    simulated = ", simulated" if entry.simulated else ""
+    what = f"{phone.model}, Android {phone.android}, serial {entry.serial}, profile {entry.profile}{simulated}"
+    out().print(f"{entry.name}: {what}", markup=False)
 
 
 def _try_login(place: SshPlace) -> None:
@@ -97,42 +142,6 @@ def _describe(entry: DeviceEntry) -> None:
     out().print(f"{entry.name}: {board}, profile {entry.profile}, Python {python}, {has}", markup=False)
 
 
-def discover(
-    probe: Annotated[bool, typer.Option("--probe", help="Also try whether each answers now.")] = False,
-    document: Annotated[
-        str | None, typer.Option("--json", metavar="PATH|-", help="Write JSON to a file, or - for stdout.")
-    ] = None,
-) -> None:
-    """Hosts of your ssh config and known_hosts that are not added yet. The network is not scanned.
-
-    Example: edgebench devices discover --probe
-    """
-    from edgebench.controller.devices import load_devices
-    from edgebench.controller.discover import find_candidates
-    from edgebench.controller.discover import probe as probe_host
-
-    found = find_candidates(load_devices().values())
-    rows = [
-        {"host": one.host, "port": one.port, "source": one.source, "add": one.command}
-        | ({"answer": probe_host(one)} if probe else {})
-        for one in found
-    ]
-    if document:
-        write_document(json.dumps({"candidates": rows}, indent=2), document)
-        return
-    if not rows:
-        tell("no host of your ssh config or known_hosts is left to add")
-        return
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("host", "named in", *(["now"] if probe else []), "add it with", box=None)
-    for row in rows:
-        table.add_row(*(Text(str(row[key])) for key in ("host", "source", *(["answer"] if probe else []), "add")))
-    out().print(table)
-
-
 def register(app: typer.Typer) -> None:
-    """Put the commands into their group."""
+    """Put the command into its group."""
     app.command()(add)
-    app.command()(discover)

@@ -48,16 +48,21 @@ def new_entry(
     port = port or (int(parts["port"]) if parts["port"] else None)
     if port is not None and not 0 < port <= MAX_PORT:
         raise UsageError(f"{port} is no port")
-    name = name or _name_from(host)
+    name = check_name(name or _name_from(host), taken)
+    return DeviceEntry(
+        name, transport="ssh", host=host, port=port, user=parts["user"], key=key, python=python, labels=tuple(labels)
+    )
+
+
+def check_name(name: str, taken: Iterable[str]) -> str:
+    """The name, if a device can bear it. Raises `UsageError`."""
     if not NAME.fullmatch(name):
         raise UsageError(f"{name!r} cannot be a device's name", hint="letters, digits, `.`, `_`, `-`; at most 63")
     if name in taken:
         raise UsageError(
             f"there is a device {name!r} already", hint=f"`edgebench devices remove {name}`, or another --name"
         )
-    return DeviceEntry(
-        name, transport="ssh", host=host, port=port, user=parts["user"], key=key, python=python, labels=tuple(labels)
-    )
+    return name
 
 
 def _name_from(host: str) -> str:

@@ -1,4 +1,7 @@
-"""Hosts that the user's own SSH files name and `devices.toml` does not: nothing is scanned."""
+"""Devices that could be added: hosts that the user's own SSH files name, phones that a running adb server lists.
+
+Nothing is scanned, and no server is started.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +29,40 @@ class Candidate:
         return f"edgebench devices add {self.host}" + (f" --port {self.port}" if self.port else "")
 
 
+@dataclass(frozen=True)
+class PhoneCandidate:
+    """A phone that could be added: its own serial, its state in words, and what to do where it is not ready."""
+
+    serial: str
+    state: str
+    todo: str | None
+    server: str | None
+
+    @property
+    def command(self) -> str:
+        """How to add it."""
+        return f"edgebench devices add --adb {self.serial}" + (f" --server {self.server}" if self.server else "")
+
+
+def find_phone_candidates(entries: Iterable[DeviceEntry], server: str | None = None) -> list[PhoneCandidate]:
+    """Phones of the adb server ("host:port", None: the environment's) that are not added yet.
+
+    Raises `DeviceUnreachable` where no server answers, `UsageError` for what is no address of one.
+    """
+    from edgebench.transports.adb_scan import find_phones
+
+    added = {entry.serial for entry in entries if entry.transport == "adb"}
+    found = [one for one in find_phones(server) if not added & {one.serial, one.way}]
+    return [PhoneCandidate(one.serial, one.state, one.todo, server) for one in found]
+
+
 def find_candidates(entries: Iterable[DeviceEntry]) -> list[Candidate]:
     """Hosts of ssh's configuration and of known_hosts (hashed names cannot be read) that are not added yet."""
     from edgebench.transports.known_hosts import KnownHosts
     from edgebench.transports.ssh_config import SshSettings, host_aliases
 
     settings = SshSettings.of_user()
-    added = {(entry.host, entry.port) for entry in entries}
+    added = {(entry.host, entry.port) for entry in entries if entry.transport == "ssh"}
     named = [Candidate(alias, None, "ssh config") for alias in host_aliases(settings)]
     named += [Candidate(host, port, "known_hosts") for host, port in KnownHosts(settings.known_hosts).plain_names()]
     unique = {(one.host, one.port): one for one in reversed(named)}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgebench.controller.devices import DeviceEntry, config_dir
-from edgebench.profiles import Profile, list_profiles, load_profile, match_profile
+from edgebench.profiles import Profile, list_profiles, load_profile, match_phone, match_profile
 
 
 def own_profiles() -> Path:
@@ -23,6 +23,11 @@ def profile_of(entry: DeviceEntry) -> Profile | None:
 def choose_profile(facts: Mapping[str, Any]) -> str:
     """The name of the profile that a device's facts speak for."""
     return match_profile(facts, own_profiles())
+
+
+def choose_phone_profile(properties: Mapping[str, str]) -> str:
+    """The name of the profile that a phone's system properties speak for."""
+    return match_phone(properties, own_profiles())
 
 
 def profile_names() -> list[str]:

@@ -11,17 +11,23 @@ from edgebench.profiles.catalog import list_profiles, load_profile
 from edgebench.profiles.profile import Match, Profile
 
 FALLBACK = "generic-linux"
+PHONE_FALLBACK = "generic-android"
+PLATFORM = "ro.board.platform"
 FALLBACK_PHONE = "generic-android"
 _CHIP = ("ro.board.platform", "ro.soc.model", "ro.hardware")
 _MODULE = re.compile(r"p\d{4}-\d{4}")
 
 
 def match_profile(facts: Mapping[str, Any], own: Path | None = None) -> str:
-    """The name of the profile for a device with these facts of the agent, `generic-linux` where none fits.
+    """The name of the profile for a device with these facts, `generic-linux` or `generic-android` where none fits.
 
     A module's part number decides where the device tree shows one; else the board's model together with its chip.
-    The chip alone never does: several boards with different power rails share it.
+    The chip alone never does: several boards with different power rails share it. A phone is known by the properties
+    of its model or device, together with its platform.
     """
+    if facts.get("system") == "Android":
+        phones = (load_profile(name, own) for name in list_profiles(own))
+        return _best_phone(phones, facts.get("properties") or {}) or PHONE_FALLBACK
     board = facts.get("board") or {}
     compatible = tuple(str(word) for word in board.get("compatible") or ())
     model = str(board.get("model") or "")
@@ -47,6 +53,19 @@ def _phone_score(match: Match, properties: Mapping[str, str]) -> int:
     if not all(said.values()):
         return 0
     return sum(key not in _CHIP for key in said)
+
+
+def _best_phone(profiles: Iterable[Profile], properties: Mapping[str, Any]) -> str | None:
+    found = [one.name for one in profiles if one.match.getprop and _is_phone(one.match, properties)]
+    return min(found, default=None)
+
+
+def _is_phone(match: Match, properties: Mapping[str, Any]) -> bool:
+    """Whether a property that names the model is one of those listed; a platform that contradicts rules it out."""
+    fits = {key: properties.get(key) in values for key, values in match.getprop.items()}
+    contradicted = PLATFORM in properties and not fits.pop(PLATFORM, True)
+    fits.pop(PLATFORM, None)
+    return not contradicted and any(fits.values())
 
 
 def _best(profiles: Iterable[Profile], compatible: tuple[str, ...], model: str) -> str | None:

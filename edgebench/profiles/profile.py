@@ -114,6 +114,7 @@ class Power(_Table, frozen=True):
     voltage_file: str | None = None
     current_unit: Literal["auto", "uA", "mA"] | None = None
     current_sign: Literal["auto", 1, -1] | None = None
+    cells: Count | None = None
     energy_unit: str | None = None
     command: str | None = None
     sum: str | None = None

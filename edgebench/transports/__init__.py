@@ -15,10 +15,11 @@ from edgebench.transports.base import (
     Stream,
     Transport,
 )
-from edgebench.transports.places import LocalPlace, Place, SshPlace
+from edgebench.transports.places import AdbPlace, LocalPlace, Place, SshPlace
 from edgebench.transports.registry import connect, open_transport
 
 __all__ = [
+    "AdbPlace",
     "Clock",
     "CommandTimeout",
     "Completed",
