@@ -50,7 +50,12 @@ def power_source(job: JobEvents) -> PowerSource | PowerInfo:
     trace = _trace(chosen)
     if trace is None:
         return PowerInfo(state="unavailable", source=info.source, why="the sensor gave no readings")
-    return PowerSource(info, trace, Sensor(resolution_watts=info.resolution_w or 0.0))
+    sensor = Sensor(
+        resolution_watts=info.resolution_w or 0.0,
+        gain_share=_number(source.get("gain_share")) or 0.0,
+        clock_s=_number(source.get("clock_s")) or 0.0,
+    )
+    return PowerSource(info, trace, sensor)
 
 
 def _trace(series: Series) -> Trace | None:
@@ -70,7 +75,7 @@ def _trace(series: Series) -> Trace | None:
     else:
         values = np.asarray([sum(column[t] for column in by_time) for t in times], np.float64)
     window_ns = int(float(source.get("window_s") or 0.0) * NS_PER_S)
-    return Trace(kind, t_ns, values * MICRO, window_ns=window_ns, rate_hz=None)
+    return Trace(kind, t_ns, values * MICRO, window_ns=window_ns, rate_hz=_number(source.get("update_hz")))
 
 
 def _unwrapped(counter: np.ndarray, wrap: float | None) -> np.ndarray:
