@@ -5,7 +5,8 @@
 control group to be killed in), `kill` (SIGKILL, as the kernel's out-of-memory killer does), `error` (an exception with
 a native message), `exit` (ends without a word), `wrong` (other values, in every inference), `nan` (no number in any
 output), `noise` (prints much, among it frames of another nonce and half of one). `KIND@WHERE#N`: only in the N-th
-process of the job (the fidelity pass is the first).
+process of the job (the fidelity pass is the first). `refuse@OP` and `twist@OP`: only models with such a node are
+refused, as one whose operator is not implemented, or give other values.
 """
 
 import importlib.machinery
@@ -97,8 +98,17 @@ class SessionOptions(_ort.SessionOptions):
                 _faults["kind"] = None
 
 
+def _holds(model, op_type):
+    import onnx
+
+    return any(node.op_type == op_type for node in onnx.load(model).graph.node)
+
+
 class InferenceSession(_ort.InferenceSession):
     def __init__(self, *args, **kwargs):
+        self._twists = _faults.get("kind") == "twist" and _holds(args[0], _faults["where"])
+        if _faults.get("kind") == "refuse" and _holds(args[0], _faults["where"]):
+            raise RuntimeError("[ONNXRuntimeError] : 9 : NOT_IMPLEMENTED : Could not find an implementation")
         if _faults.get("where") == "load":
             _strike(_faults["kind"])
         super().__init__(*args, **kwargs)
@@ -109,7 +119,7 @@ class InferenceSession(_ort.InferenceSession):
         if _faults.get("where") == "run" and self._runs > 2:
             _strike(_faults["kind"])
         outputs = super().run(*args, **kwargs)
-        if _faults.get("kind") == "wrong":
+        if _faults.get("kind") == "wrong" or self._twists:
             return [output[..., ::-1].copy() for output in outputs]
         if _faults.get("kind") == "nan":
             return [output * float("nan") for output in outputs]
