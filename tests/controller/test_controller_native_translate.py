@@ -67,10 +67,13 @@ class ShJob:
         ended = [*self.events, {"ev": "end", "t": self.now, "code": None, "steps_done": 1, "restored": True}]
         return translate(ended, self.outputs, ToolAsk("/t/m.tflite", accelerator, threads=4), TOOL, **known)
 
-    def run(self, accelerator: str = "cpu", mode: str = "quick", fps: float | None = None, **known: Any) -> Run:
+    def run(
+        self, accelerator: str = "cpu", *, fps: float | None = None, required: float | None = None, **known: Any
+    ) -> Run:
         context = make_context(
-            settings=resolve_settings(mode=mode, target_fps=fps),
+            settings=resolve_settings(mode="quick", target_fps=fps),
             ask=VariantAsk(backend="tflite", accelerator=accelerator, threads=4),
+            require_delegated=required,
         )
         events = sort_events(self.told(accelerator, fps=fps, **known))
         assert events.damaged == 0
@@ -147,6 +150,32 @@ def test_an_applied_delegate_is_told_as_placement() -> None:
     (placement,) = named(job.told("gpu"), "placement")
     assert (placement["whole"], placement["kernels"], placement["source"]) == (True, 1, "tool")
     assert named(job.told("gpu"), "loaded")[0]["effective"]["compute"] == "fp16"
+
+
+def test_a_whole_graph_and_a_part_of_it_are_told_apart_without_counts() -> None:
+    job = ShJob()
+    job.step("invocation", [text(10000, extra=WHOLE)])
+    whole = job.run("gpu")
+    assert (whole.placement.state, whole.placement.share) == ("ok", 1.0)
+    assert "fallback" not in [reason.code for reason in whole.grade.reasons]
+    job = ShJob()
+    part = WHOLE.replace("completely", "partially").replace("delegate.\n", "delegate w/ 44 delegate kernels.\n")
+    job.step("invocation", [text(10000, extra=part)])
+    partly = job.run("gpu")
+    assert (partly.placement.state, partly.placement.share) == ("partial", None)
+    assert "w/ 44 delegate kernels" in (partly.placement.why or "")
+    assert "fallback" in [reason.code for reason in partly.grade.reasons]
+    assert partly.outcome.status == "ok"
+    refused = job.run("gpu", required=0.95)
+    assert (refused.outcome.code, "latency_mean" in refused.metrics) == ("delegate-partial", False)
+
+
+def test_counted_nodes_give_their_share() -> None:
+    job = ShJob()
+    line = "VERBOSE: Replacing 3 out of 4 node(s) with delegate (TfLiteGpuDelegateV2) node, yielding 2 partitions\n"
+    job.step("invocation", [text(10000, extra=line + WHOLE.replace("completely", "partially"))])
+    run = job.run("gpu")
+    assert (run.placement.nodes, run.placement.share) == ({"gpu": 3, "cpu": 1}, 0.75)
 
 
 def test_the_agents_message_gives_way_to_the_tools_own() -> None:
@@ -278,24 +307,39 @@ MEMINFO = """
 """
 
 
-def test_memory_has_the_kernels_peak_androids_pss_and_the_drivers_share() -> None:
+def memory_job(meminfo: str = MEMINFO) -> tuple[ShJob, bytes]:
+    """An invocation and a memory pass, what was looked at meanwhile and afterwards."""
     job = ShJob()
-    job.step(
-        "memory",
-        [text(10000, extra="INFO: Memory footprint delta from the start of the tool (MB): init=1 overall=2\n")],
-    )
-    begin = 100 * S // 10_000_000
-    look = {"ev": "watch", "t": job.now, "step": 0, "at": 0, "kind": "meminfo", "offset": len(job.outputs)}
-    job.outputs += MEMINFO.encode()
-    job.events.insert(-1, {**look, "bytes": len(MEMINFO)})
-    readings = f"{begin + 1} process 30720 20480\n{begin + 99} process 40960 30720\n{begin + 9999} process 9 9\n"
-    stages = {event["stage"]: event["kib"] for event in named(job.told(readings=readings.encode()), "memory")}
+    job.step("invocation", [text(10000)])
+    began = job.now // 10_000_000
+    line = "INFO: Memory footprint delta from the start of the tool (MB): init=1 overall=2\n"
+    job.step("memory", [text(10000, extra=line)])
+    look = {"ev": "watch", "t": job.now, "step": 1, "at": 0, "kind": "meminfo", "offset": len(job.outputs)}
+    job.outputs += meminfo.encode()
+    job.events.insert(-1, {**look, "bytes": len(meminfo)})
+    lines = f"{began + 1} process 30720 20480\n{began + 99} process 40960 30720\n{began + 9999} process 9 9\n"
+    return job, lines.encode()
+
+
+def test_memory_has_the_kernels_peak_androids_pss_and_the_drivers_share() -> None:
+    job, readings = memory_job()
+    stages = {event["stage"]: event["kib"] for event in named(job.told(readings=readings), "memory")}
     assert stages == {
         "watched": {"Pss": 78200},
         "gpu": {"mtrack": 51200},
         "peak": {"VmHWM": 40960, "VmRSS": 30720},
         "tool": {"init": 1024.0, "overall": 2048.0},
     }
+    metrics = job.run(readings=readings).metrics
+    assert (metrics["memory_peak"].value, metrics["memory_gpu"].value) == (40.0, 50.0)
+    assert metrics["memory_delta"].state == "unavailable"
+
+
+def test_memory_that_nobody_tells_of_is_no_zero() -> None:
+    job, _ = memory_job(MEMINFO.replace("     GL mtrack   51200    51200        0        0\n", ""))
+    metrics = job.run().metrics
+    assert (metrics["memory_gpu"].state, metrics["memory_gpu"].value) == ("unavailable", None)
+    assert (metrics["memory_peak"].state, metrics["memory_peak"].value) == ("unavailable", None)
 
 
 def test_invocations_that_max_time_cut_are_told() -> None:

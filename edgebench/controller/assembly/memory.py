@@ -37,6 +37,9 @@ def memory_metrics(context: RunContext, job: JobEvents) -> tuple[MemoryInfo, dic
         "memory_delta": _metric(delta, "VmHWM - VmRSS after import", "baseline or peak is missing"),
         "memory_system": _metric(dip, "dip of MemAvailable", "MemAvailable was not read"),
     }
+    if "watched" in by_name:
+        driver = by_name.get("gpu", {}).get("mtrack")
+        metrics["memory_gpu"] = _metric(driver, "GL and EGL mtrack", "the maker's memtrack tells nothing of the GPU")
     return info, metrics
 
 

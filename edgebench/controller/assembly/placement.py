@@ -11,18 +11,30 @@ ALSO = {"cpu": ("cpu", "xnnpack")}
 
 
 def judge_placement(context: RunContext, job: JobEvents) -> Placement:
-    """Nodes per accelerator and the share of them where they were asked to be."""
+    """Nodes per accelerator and the share of them where they were asked to be.
+
+    A tool that counts no nodes tells at most whether its delegate took all of the graph (share 1) or a part: `partial`.
+    """
     steps = job.of_pass("fidelity")
-    event = steps[-1].placement if steps else None
+    event = next((step.placement for step in [*steps[::-1], *job.of_pass("invocation")] if step.placement), None)
     if not event:
         why = next((str(w.get("text")) for s in steps for w in s.warnings), "the runtime told nothing of its nodes")
         return Placement(state="unavailable", why=why)
     nodes = {accelerator_name(str(name)): int(n) for name, n in dict(event.get("nodes") or {}).items()}
     total = sum(nodes.values())
+    if not total and event.get("whole") is not None:
+        return _uncounted(event)
     asked = context.ask.accelerator.lower()
     there = sum(count for name, count in nodes.items() if name in ALSO.get(asked, (asked,)))
     share = there / total if total else None
     return Placement(state="ok", nodes=nodes, share=share, source=str(event.get("source") or ""))
+
+
+def _uncounted(event: dict[str, object]) -> Placement:
+    line, source = str(event.get("line") or ""), str(event.get("source") or "")
+    if event.get("whole"):
+        return Placement(state="ok", share=1.0, source=source, why=line)
+    return Placement(state="partial", source=source, why=line)
 
 
 def accelerator_name(provider: str) -> str:

@@ -40,6 +40,8 @@ def find_reasons(
     found |= _pins(environment)
     if placement.share is not None and placement.share < 1:
         found["fallback"] = f"{placement.share:.0%} of the model ran on {context.ask.accelerator}"
+    if placement.state == "partial":
+        found["fallback"] = f"a part of the model, not told how large, ran on {context.ask.accelerator}"
     if timer is not None and not timer.spread_allowed:
         found["quantised-timer"] = timer.why or "quantised timer"
     found |= _spread(context, median)

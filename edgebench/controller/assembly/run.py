@@ -175,6 +175,9 @@ def _first_failure(job: JobEvents, ended: str) -> Outcome:
 
 def _not_delegated(context: RunContext, placement: Placement) -> Outcome | None:
     wanted = context.ask.accelerator
+    if placement.state == "partial" and context.require_delegated is not None:
+        message = f"the tool does not tell how much ran on {wanted}; {context.require_delegated:.0%} were required"
+        return Outcome(status="failed", code="delegate-partial", message=message)
     if placement.share is None or wanted == "cpu":
         return None
     if placement.share == 0:
