@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
+
 from edgebench.controller.assembly.grade import grade
 from edgebench.controller.rows import RowRequest
 from edgebench.controller.session import new_id, now_text
@@ -17,6 +19,7 @@ from edgebench.records import (
     Outcome,
     OutcomeCode,
     Precision,
+    PrecisionParts,
     Run,
     Session,
     Variant,
@@ -71,12 +74,17 @@ def _variant(
         accelerator=Asked(
             requested=ask.accelerator_asked or ask.accelerator, effective=str(accelerator) if accelerator else None
         ),
-        precision=Precision(requested=ask.precision, effective=facts.precision),
+        precision=Precision(requested=ask.precision, effective=_computed_in(facts, effective.get("compute"))),
         threads=Asked(requested=ask.threads, effective=threads if isinstance(threads, int) else None),
         batch=ask.batch,
         shapes=ask.shapes,
         options=ask.options,
     )
+
+
+def _computed_in(facts: ModelFacts, compute: object) -> PrecisionParts:
+    """The file's precision; what it computes in is the runtime's choice on some accelerators, and then its word."""
+    return msgspec.structs.replace(facts.precision, compute=compute) if isinstance(compute, str) else facts.precision
 
 
 def failed_run(
