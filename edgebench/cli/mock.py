@@ -50,7 +50,7 @@ def list_() -> None:
     for profile, text in {**{name: text for name, (_, text) in BOARDS.items()}, **PHONES}.items():
         table.add_row(f"[bold]{profile}[/]", text)
     out().print(table)
-    out().print("\nfaults of a phone: --fault NAME, NAME@12s (from its second 12 on), NAME@3 (its third push or run)")
+    out().print("faults of a phone: --fault NAME, NAME@12s (from its second 12 on), NAME@3 (its third push or run)")
     faults = Table.grid(padding=(0, 2))
     for name, (_, text) in FAULTS.items():
         faults.add_row(f"[bold]{name}[/]", text)

@@ -13,7 +13,7 @@ SHELL = "phone-shell"
 
 _APPLETS = (
     "[ base64 basename cat chmod chown cksum cmp comm cp cut date dd df diff dirname du echo env expr false "
-    "find flock free fsync getconf grep head hostname ionice kill ln ls md5sum mkdir mkfifo mktemp mountpoint "
+    "find free fsync getconf grep head hostname ionice kill ln ls md5sum mkdir mktemp mountpoint "
     "mv nice nl nohup od paste pgrep pidof printenv printf ps pwd readlink realpath renice rev rm rmdir sed "
     "seq setsid sha1sum sha256sum sleep sort split stat strings sync tac tail tee test time timeout top touch "
     "tr true truncate tty uniq uptime usleep wc which xargs xxd yes"
