@@ -10,6 +10,7 @@ user's server (5037) nor the user's keys are touched.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -26,7 +27,7 @@ from edgebench.mock.phone.face import USUAL_FEATURES
 
 RUN_S = 60.0
 BUNDLED = str(Path(adbutils.__file__).parent / "binaries" / "adb")
-"""`adbutils.adb_path()` would prefer an adb of the system."""
+"""`adbutils.adb_path()` would prefer an adb of the system; ADBUTILS_ADB_PATH names another release on purpose."""
 
 
 class PlainPhone:
@@ -74,7 +75,7 @@ class AdbServer:
     """Runs from `with` until its end; `binary` may be another release of adb."""
 
     def __init__(self, folder: Path, *, binary: str | None = None) -> None:
-        self.binary = binary or BUNDLED
+        self.binary = binary or os.environ.get("ADBUTILS_ADB_PATH") or BUNDLED
         self.home = folder / "adb-home"
         self.home.mkdir()
         self.port = free_port()
@@ -83,8 +84,10 @@ class AdbServer:
             "HOME": str(self.home),
             "TMPDIR": str(self.home),
             "ANDROID_ADB_SERVER_PORT": str(self.port),
-            "ADB_MDNS_AUTO_CONNECT": "0",
-            "ADB_MDNS_OPENSCREEN": "0",
+            # no phone of the developer's: neither on USB, nor emulators (ports 5555-5585), nor on the network
+            "ADB_USB": "0",
+            "ADB_EMU": "0",
+            "ADB_MDNS": "0",
         }
 
     @property
@@ -129,6 +132,17 @@ class AdbServer:
         waited = self.run("-s", daemon.address, "wait-for-device")
         assert waited.returncode == 0, waited
         return daemon.address
+
+    def disconnect(self, daemon: AdbDaemon) -> None:
+        """Forget the phone; the server would try for a minute to reach one that went."""
+        self.run("disconnect", daemon.address)
+
+    def await_state(self, daemon: AdbDaemon, state: str) -> None:
+        """Return when the server lists the phone in that state; woken by the server's own events."""
+        with contextlib.closing(self.client().track_devices()) as events:
+            for event in events:
+                if event.serial == daemon.address and event.status == state:
+                    return
 
     def state(self, daemon: AdbDaemon) -> str | None:
         """What `adb devices` lists it as; None where it is not listed."""

@@ -7,10 +7,15 @@ import os
 from collections.abc import Callable, Iterator
 
 from edgebench.mock.phone.adbd.faults import Fault, Faults
+from edgebench.mock.phone.adbd.streams import StreamClosed
 from edgebench.mock.phone.adbd.wire import Payload
 
 STEP_S = 0.05
 """A slow phone's content passes in pieces of so long."""
+
+
+class PhoneGone(StreamClosed):
+    """The daemon itself ended in the middle: it tidies nothing up."""
 
 
 class Passage:
@@ -27,7 +32,10 @@ class Passage:
         self._turn_next = False
 
     def pieces(self, data: Payload) -> Iterator[Payload]:
-        """Yield the data in the pieces in which to deliver them; OSError ENOSPC where the disk is full."""
+        """Yield the data in the pieces in which to deliver them.
+
+        Raises OSError (ENOSPC) where the disk is full, StreamClosed where the connection was cut.
+        """
         view = memoryview(data)
         self._meet()
         while view:
@@ -68,6 +76,10 @@ class Passage:
             self._turn_next = True
         if fault.kind == "disk-full":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if fault.kind == "drop":  # more may have come already: it must not be taken
+            raise StreamClosed("the connection was cut")
+        if fault.kind == "reboot":
+            raise PhoneGone("the phone reboots")
 
     def _take_time(self, size: int) -> None:
         self._faults.thawed()

@@ -47,10 +47,11 @@ class Stream:
 
     def read_exactly(self, size: int) -> memoryview:
         """Return the next `size` bytes; raises EOFError where the stream ends before."""
-        chunk = self.read()
+        chunk = self.read() if size else memoryview(b"")
         if len(chunk) < size:
             chunk = self._gathered(chunk, size)
-        self._rest = chunk[size:]
+        if size:
+            self._rest = chunk[size:]
         return chunk[:size]
 
     def write(self, data: Payload) -> None:

@@ -30,8 +30,8 @@ class Sync:
         self._faults = faults
         self._answers: dict[bytes, Callable[[str], None]] = {
             b"STAT": self._stat_v1,
-            b"STA2": lambda path: self._stat_v2(b"STA2", path, os.stat),
-            b"LST2": lambda path: self._stat_v2(b"LST2", path, os.lstat),
+            b"STA2": lambda path: self._stat_v2(b"STA2", path, follow=True),
+            b"LST2": lambda path: self._stat_v2(b"LST2", path, follow=False),
             b"LIST": self._list_v1,
             b"LIS2": self._list_v2,
             b"SEND": self._send_v1,
@@ -72,9 +72,9 @@ class Sync:
             told = (0, 0, 0)
         self._stream.write(STAT_V1.pack(b"STAT", *told))
 
-    def _stat_v2(self, word: bytes, path: str, look: Callable[[Path], os.stat_result]) -> None:
+    def _stat_v2(self, word: bytes, path: str, *, follow: bool) -> None:
         try:
-            told = (0, *_fields(look(real_path(self._folder, path))))
+            told = (0, *_fields(os.lstat(real_path(self._folder, path, follow=follow))))
         except OSError as error:
             told = (error.errno or errno.EIO, *[0] * 10)
         self._stream.write(STAT_V2.pack(word, *told))
@@ -93,7 +93,7 @@ class Sync:
     def _entries(self, path: str) -> list[tuple[bytes, tuple[int, ...]]]:
         """Names with what lstat says of them, `.` and `..` first; nothing where there is no such folder."""
         try:
-            folder = real_path(self._folder, path)
+            folder = real_path(self._folder, path, follow=True)
             names = [".", "..", *sorted(entry.name for entry in folder.iterdir())]
             return [(os.fsencode(name), _fields(os.lstat(folder / name))) for name in names]
         except OSError:
@@ -125,7 +125,7 @@ class Sync:
 
     def _receive(self, path: str) -> None:
         passage = Passage(self._faults, "pull", self._stream.drain)
-        give_file(self._stream, passage, lambda: real_path(self._folder, path))
+        give_file(self._stream, passage, lambda: real_path(self._folder, path, follow=True))
 
 
 def _fields(found: os.stat_result) -> tuple[int, ...]:

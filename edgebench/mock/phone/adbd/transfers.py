@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
-from edgebench.mock.phone.adbd.passage import Passage
+from edgebench.mock.phone.adbd.passage import Passage, PhoneGone
 from edgebench.mock.phone.adbd.streams import Stream
 
 MAX_DATA = 1 << 16
@@ -28,7 +28,7 @@ class Refused(Exception):
 
 
 def take_file(stream: Stream, passage: Passage, find: Callable[[], Path], mode: int) -> None:
-    """Write what the client sends; a file that was not finished is removed, as adbd does.
+    """Write what the client sends; a file that was not finished is removed, as adbd does (unless it ended itself).
 
     `find` gives its place. Raises Refused, and EOFError where the client goes before its DONE.
     """
@@ -40,18 +40,21 @@ def take_file(stream: Stream, passage: Passage, find: Callable[[], Path], mode: 
         target.unlink(missing_ok=True)
         passage.begin()
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except ConnectionError:
+        raise
     except OSError as error:
         raise Refused(f"couldn't create file: {error.strerror}", is_upload=True) from None
-    finished = False
     try:
         modified_s = _take_content(stream, passage, descriptor)
         os.fchmod(descriptor, _shared_mode(mode))
         os.utime(descriptor, (modified_s, modified_s))
-        finished = True
+    except PhoneGone:
+        raise
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
     finally:
         os.close(descriptor)
-        if not finished:
-            target.unlink(missing_ok=True)
     stream.write(REQUEST.pack(b"OKAY", 0))
 
 

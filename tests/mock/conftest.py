@@ -1,0 +1,27 @@
+"""A real adb server of our own for the module, and a plain phone for the test."""
+
+import pytest
+from adb_room import AdbServer, PlainPhone
+
+from edgebench.mock.phone.adbd.server import AdbDaemon
+
+
+@pytest.fixture(scope="module")
+def adb(tmp_path_factory):
+    with AdbServer(tmp_path_factory.mktemp("adb")) as server:
+        yield server
+
+
+@pytest.fixture
+def daemon(tmp_path, adb):
+    """A phone that the server is connected to."""
+    with AdbDaemon(PlainPhone(tmp_path / "phone")) as daemon:
+        adb.connect(daemon)
+        yield daemon
+        adb.disconnect(daemon)
+
+
+@pytest.fixture
+def phone(daemon, adb):
+    """The same phone as adbutils sees it."""
+    return adb.device(daemon)
