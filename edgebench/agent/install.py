@@ -22,7 +22,8 @@ TRY = (
     "if sys.argv[2]: sys.path.insert(0, sys.argv[2])\n"
     "m = importlib.import_module(sys.argv[1])\n"
     "p = m.get_available_providers() if hasattr(m, 'get_available_providers') else []\n"
-    "found = {'version': getattr(m, '__version__', None), 'file': getattr(m, '__file__', None), 'providers': list(p)}\n"
+    "v = getattr(m, '__version__', None) or getattr(sys.modules[sys.argv[1].split('.')[0]], '__version__', None)\n"
+    "found = {'version': v, 'file': getattr(m, '__file__', None), 'providers': list(p)}\n"
     "print(); print('%s' + json.dumps(found)); sys.stdout.flush()\n" % MARK
 )
 

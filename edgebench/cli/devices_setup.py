@@ -24,7 +24,9 @@ MIB = 1024 * 1024
 
 def setup(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A device of `edgebench devices list`.")],
-    backend: Annotated[str, typer.Option(help="The runtime to bring.")] = "onnxruntime",
+    backend: Annotated[
+        str, typer.Option("--runtime", "--backend", metavar="NAME", help="The runtime to bring: onnxruntime or tflite.")
+    ] = "onnxruntime",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
 ) -> None:
     """Bring a runtime to a device: this host's pip fetches the wheels; the device needs no pip and no network.
@@ -85,8 +87,9 @@ def _fetch_and_bring(session: DeviceSession, plan: SetupPlan, folder: Path, yes:
         tell(f"nothing was changed on {session.entry.name}")
         return
     said = bring_runtime(session, plan, wheels)
-    providers = ", ".join(said["providers"] or []) or "none named"
-    out().print(f"{session.entry.name}: {plan.backend} {said['version']} in {target} ({providers})", markup=False)
+    providers = ", ".join(said["providers"] or [])
+    ending = f" ({providers})" if providers else ""
+    out().print(f"{session.entry.name}: {plan.backend} {said['version']} in {target}{ending}", markup=False)
 
 
 def _show_wheels(wheels: list[Wheel], device: str, target: str) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from edgebench.controller.devices import DeviceEntry
 from edgebench.controller.profiles import choose_profile
+from edgebench.controller.recipes import RECIPES, how_to_bring
 from edgebench.controller.runtimes import find_runtime, python_version, runtime_environment
 from edgebench.controller.session import DeviceSession, read_facts
-from edgebench.controller.setup import MIB, RECIPES, try_runtime
+from edgebench.controller.setup import MIB, try_runtime
+from edgebench.controller.spec import Settings
 from edgebench.errors import AuthRefused, DeviceError, DeviceLost, DeviceUnfit, EdgebenchError, HostKeyError
 
 State = Literal["ok", "missing", "unknown"]
@@ -143,23 +145,32 @@ def _profile(session: DeviceSession) -> Iterator[Finding]:
 
 
 def _runtimes(session: DeviceSession) -> Iterator[Finding]:
-    """Each runtime: there, and does it start. At least one is needed."""
+    """Each runtime: there, and does it start. At least one is needed: where one works, no other is missed."""
+    found = [_runtime(session, backend) for backend in RECIPES]
+    works = any(one.state == "ok" for one in found)
+    for one in found:
+        yield replace(one, needed=one.state == "ok" or not works)
+
+
+def _runtime(session: DeviceSession, backend: str) -> Finding:
     name = session.entry.name
-    for backend in RECIPES:
-        found = find_runtime(session.facts, backend)
-        where = f"in {session.client.home}/{found.path}" if found and found.path else "of its Python"
-        if found is None:
-            text = f"not there for Python {'.'.join(map(str, python_version(session.facts)))}"
-            yield Finding(backend, "missing", text, f"`edgebench devices setup {name}` brings it", needed=True)
-            continue
-        try:
-            said = try_runtime(session, backend, found)
-        except DeviceUnfit as error:
-            text = f"{found.version} {where}: {error.message.removeprefix(f'{name}: ')}"
-            yield Finding(backend, "missing", text, _cure(found.version, error.message), needed=True)
-            continue
-        providers = ", ".join(str(one).removesuffix("ExecutionProvider") for one in said["providers"] or [])
-        yield Finding(backend, "ok", f"{said['version']} {where}; {providers}", needed=True)
+    found = find_runtime(session.facts, backend)
+    if found is None:
+        return _absent(backend, python_version(session.facts), name)
+    where = f"in {session.client.home}/{found.path}" if found.path else "of its Python"
+    try:
+        said = try_runtime(session, backend, found)
+    except DeviceUnfit as error:
+        text = f"{found.version} {where}: {error.message.removeprefix(f'{name}: ')}"
+        return Finding(backend, "missing", text, _cure(found.version, error.message))
+    providers = ", ".join(str(one).removesuffix("ExecutionProvider") for one in said["providers"] or [])
+    return Finding(backend, "ok", f"{said['version']} {where}" + (f"; {providers}" if providers else ""))
+
+
+def _absent(backend: str, python: tuple[int, ...], name: str) -> Finding:
+    """What is not there: the command that brings it, or that nothing can."""
+    todo, why = how_to_bring(backend, python, name)
+    return Finding(backend, "missing", why or f"not there for Python {'.'.join(map(str, python))}", todo)
 
 
 def _cure(version: str, message: str) -> str:
@@ -180,7 +191,7 @@ def _traps(session: DeviceSession) -> Iterator[Finding]:
 
 def _sensors(session: DeviceSession) -> Iterator[Finding]:
     """Power, temperature, clocks and throttling: all optional."""
-    sources = session.sources("auto")
+    sources = session.sources(Settings())
     for source in sources:
         name = str(source["name"])
         if name.partition(":")[0] in ("power", "thermal", "cpufreq", "throttle"):

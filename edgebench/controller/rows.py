@@ -16,6 +16,7 @@ from edgebench.controller.inputs import InputFiles, gather_inputs, input_shapes
 from edgebench.controller.meter import meter_rate_hz
 from edgebench.controller.owner import this_controller
 from edgebench.controller.planning import extend_for_power
+from edgebench.controller.recipes import how_to_bring
 from edgebench.controller.runtimes import find_runtime, python_version
 from edgebench.controller.session import DeviceSession, new_id, now_text
 from edgebench.controller.spec import ModelFacts, NativeUse, RunContext, Settings, VariantAsk
@@ -187,11 +188,9 @@ def device_runtime(facts: dict[str, Any], backend: str, device: str) -> DeviceRu
     python = python_version(facts)
     if found is None:
         text = ".".join(map(str, python))
-        raise RowFailure(
-            "runtime-missing",
-            f"{device} has no {backend} for its Python {text}",
-            hint=f"`edgebench devices setup {device}` installs it; `edgebench devices check {device}` says more",
-        )
+        todo, _ = how_to_bring(backend, python, device)
+        hint = f"{todo}; `edgebench devices check {device}` says more"
+        raise RowFailure("runtime-missing", f"{device} has no {backend} for its Python {text}", hint=hint)
     return DeviceRuntime(found.version, found.path, python)
 
 
@@ -199,7 +198,7 @@ def _check_power(device: DeviceSession, settings: Settings) -> None:
     """A power source that was named must be there: minutes of measuring without it would be in vain."""
     if settings.power in ("auto", "off"):
         return
-    sources = [s for s in device.sources(settings.power) if str(s.get("name", "")).startswith("power")]
+    sources = [s for s in device.sources(settings) if str(s.get("name", "")).startswith("power")]
     if not any(source.get("state") == "ok" for source in sources):
         why = next((str(source["why"]) for source in sources if source.get("why")), "there is no such source")
         hint = "`--power auto` takes what is there, `--power off` none"
@@ -217,7 +216,7 @@ def _power_rate(device: DeviceSession, request: RowRequest) -> float | None:
         return meter_rate_hz(Path(request.power_csv)) or METER_HZ
     if settings.power == "off":
         return None
-    for source in device.sources(settings.power):
+    for source in device.sources(settings):
         if str(source.get("name", "")).startswith("power") and source.get("state") == "ok":
             return min(settings.power_hz, float(source.get("rate_hz") or settings.power_hz))
     return None

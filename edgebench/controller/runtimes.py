@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 _OURS = re.compile(r".+-(?P<tag>cp\d+)\Z")
@@ -14,10 +14,14 @@ ARM_OPENBLAS = {"OPENBLAS_CORETYPE": "ARMV8"}
 
 @dataclass(frozen=True)
 class FoundRuntime:
-    """A runtime on the device; `path` is its folder below edgebench's home there, None for the interpreter's own."""
+    """A runtime on the device; `path` is its folder below edgebench's home there, None for the interpreter's own.
+
+    `module`: what it is imported as.
+    """
 
     version: str
     path: str | None
+    module: str = field(default="", compare=False, repr=False)
 
 
 def python_version(facts: Mapping[str, Any]) -> tuple[int, ...]:
@@ -44,9 +48,9 @@ def find_runtime(facts: Mapping[str, Any], name: str) -> FoundRuntime | None:
     brought = [one for one in found if one.get("where") and _fits(str(one["where"]), tag)]
     if brought:
         newest = max(brought, key=lambda one: _numbers(str(one["version"])))
-        return FoundRuntime(str(newest["version"]), f"runtimes/{newest['where']}")
+        return FoundRuntime(str(newest["version"]), f"runtimes/{newest['where']}", str(newest.get("module") or name))
     own = next((one for one in found if not one.get("where")), None)
-    return FoundRuntime(str(own["version"]), None) if own else None
+    return FoundRuntime(str(own["version"]), None, str(own.get("module") or name)) if own else None
 
 
 def runtime_environment(facts: Mapping[str, Any]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgebench.controller.recipes import RECIPES, Wheels
 from edgebench.controller.runtimes import FoundRuntime, find_runtime, runtime_environment
 from edgebench.controller.session import DeviceSession
 from edgebench.controller.wheels import Wheel, WheelTarget, fetch, wheel_target
@@ -20,46 +21,22 @@ RESERVE_BYTES = 64 * MIB
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What to ask pip for: `pins` for Pythons whose last good versions are known, `newest` for the others.
-
-    Each list alone suffices to import `module`.
-    """
-
-    module: str
-    newest: tuple[str, ...]
-    pins: dict[tuple[int, int], tuple[str, ...]]
-
-    def requirements(self, python: tuple[int, int]) -> tuple[str, ...]:
-        """What to ask pip for on that Python."""
-        return self.pins.get(python, self.newest)
-
-
-RECIPES = {
-    "onnxruntime": Recipe(
-        "onnxruntime",
-        ("onnxruntime", "numpy"),
-        {
-            (3, 6): ("onnxruntime==1.10.0", "numpy==1.19.5"),
-            (3, 8): ("onnxruntime==1.19.2", "numpy==1.24.4"),
-        },
-    )
-}
-
-
-@dataclass(frozen=True)
 class SetupPlan:
     """What is to be brought: asked before anything is fetched."""
 
     backend: str
-    recipe: Recipe
+    wheels: Wheels
     target: WheelTarget
-    requirements: tuple[str, ...]
     folder: str
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """What pip is asked for."""
+        return self.wheels.requirements
 
     def name(self, wheels: list[Wheel]) -> str:
         """The runtime's folder name on the device: `onnxruntime-1.10.0-cp36`."""
-        main = next(wheel for wheel in wheels if wheel.distribution == self.recipe.module)
+        main = next(wheel for wheel in wheels if wheel.distribution == self.wheels.package)
         return f"{self.backend}-{re.sub(r'[^0-9A-Za-z.+]', '_', main.version)}-{self.target.tag}"
 
 
@@ -70,9 +47,9 @@ def plan_setup(device: DeviceSession, backend: str) -> SetupPlan | FoundRuntime:
     found = find_runtime(device.facts, backend)
     if found:
         return found
-    recipe = RECIPES[backend]
-    target = wheel_target(device.facts, device.entry.name)
-    return SetupPlan(backend, recipe, target, recipe.requirements(target.python), f"{device.client.home}/runtimes")
+    name = device.entry.name
+    target = wheel_target(device.facts, name)
+    return SetupPlan(backend, RECIPES[backend].wheels(target.python, name), target, f"{device.client.home}/runtimes")
 
 
 def fetch_wheels(device: DeviceSession, plan: SetupPlan, folder: Path) -> list[Wheel]:
@@ -106,7 +83,7 @@ def bring_runtime(device: DeviceSession, plan: SetupPlan, wheels: list[Wheel]) -
             _push(device, wheel.path, f"{client.home}/{staging}/{wheel.path.name}")
         device.view.phase(device.entry.name, "install", name)
         events = client.call(
-            *("install", name, "--home", client.home, "--module", plan.recipe.module),
+            *("install", name, "--home", client.home, "--module", plan.wheels.module),
             timeout_s=INSTALL_TIMEOUT_S,
             env=runtime_environment(device.facts),
         )
@@ -126,7 +103,7 @@ def try_runtime(device: DeviceSession, backend: str, found: FoundRuntime) -> dic
     Raises `DeviceUnfit` (`runtime-missing`) with the last word of the process where it cannot be imported.
     """
     args = ["--runtimes", f"{device.client.home}/{found.path}"] if found.path else []
-    module = RECIPES[backend].module
+    module = RECIPES[backend].packages().get(found.module, found.module)
     environment = runtime_environment(device.facts)
     return _imported(
         device.client.call("import", "--module", module, *args, timeout_s=IMPORT_TIMEOUT_S, env=environment)

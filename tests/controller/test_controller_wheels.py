@@ -12,8 +12,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from device_bench import make_wheel
 
+from edgebench.controller.recipes import RECIPES
 from edgebench.controller.runtimes import find_runtime, runtime_environment
-from edgebench.controller.setup import RECIPES
 from edgebench.controller.wheels import fetch, pip_command, platform_tags, wheel_target
 from edgebench.errors import DeviceUnfit
 
@@ -73,7 +73,9 @@ def test_what_no_wheel_fits_is_said(changes, message):
 
 
 def test_the_command_is_plain_pip_for_the_device_and_asks_nobody():
-    command = pip_command(wheel_target(facts(), "nano"), RECIPES["onnxruntime"].requirements((3, 6)), "there")
+    command = pip_command(
+        wheel_target(facts(), "nano"), RECIPES["onnxruntime"].wheels((3, 6), "nano").requirements, "there"
+    )
     assert command[:4] == [sys.executable, "-m", "pip", "download"]
     assert {"--only-binary=:all:", "--no-input"} <= set(command)
     assert command[-2:] == ["onnxruntime==1.10.0", "numpy==1.19.5"]

@@ -1,0 +1,97 @@
+"""Which wheels bring a runtime to a device's Python, and where there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from edgebench.errors import DeviceUnfit
+
+Python = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Wheels:
+    """What to ask pip for, enough to import `module`; `package` is the first part of the wheel's name."""
+
+    package: str
+    module: str
+    requirements: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A runtime's wheels: `pins` for Pythons whose last good versions are known, `newest` from `oldest` on.
+
+    `instead`: what to do on a Python for which there is nothing.
+    """
+
+    backend: str
+    newest: Wheels
+    oldest: Python
+    pins: Mapping[Python, Wheels] = field(default_factory=dict)
+    instead: str = ""
+
+    def wheels(self, python: Python, device: str) -> Wheels:
+        """What to ask pip for on that Python. Raises `DeviceUnfit` (`runtime-missing`) where there is nothing."""
+        if python in self.pins:
+            return self.pins[python]
+        if python < self.oldest:
+            text = f"there is no {self.backend} for Python {python[0]}.{python[1]}"
+            raise DeviceUnfit(device, text, code="runtime-missing", hint=self.instead or None)
+        return self.newest
+
+    def packages(self) -> dict[str, str]:
+        """Package -> the module that proves that it works, of all wheels."""
+        return {one.package: one.module for one in (*self.pins.values(), self.newest)}
+
+
+def _onnxruntime(*requirements: str) -> Wheels:
+    return Wheels("onnxruntime", "onnxruntime", requirements)
+
+
+def _tflite(*requirements: str) -> Wheels:
+    """The interpreter is a module of its own: importing the package alone would prove nothing."""
+    return Wheels("tflite_runtime", "tflite_runtime.interpreter", requirements)
+
+
+RECIPES = {
+    "onnxruntime": Recipe(
+        "onnxruntime",
+        _onnxruntime("onnxruntime", "numpy"),
+        (3, 6),
+        {
+            (3, 6): _onnxruntime("onnxruntime==1.10.0", "numpy==1.19.5"),
+            (3, 8): _onnxruntime("onnxruntime==1.19.2", "numpy==1.24.4"),
+        },
+    ),
+    "tflite": Recipe(
+        "tflite",
+        Wheels("ai_edge_litert", "ai_edge_litert.interpreter", ("ai-edge-litert", "numpy")),
+        (3, 10),
+        {
+            (3, 8): _tflite("tflite-runtime==2.13.0", "numpy==1.24.4"),
+            (3, 9): _tflite("tflite-runtime==2.13.0", "numpy==1.26.4"),
+        },
+        instead="TFLite's wheels begin with Python 3.8; run the .onnx file there (`--runtime onnxruntime`)",
+    ),
+}
+"""Measured with pip for each Python and glibc: LiteRT has wheels from 3.10 on; tflite-runtime, its predecessor, was
+built against numpy 1, and its 2.14 needs glibc 2.34, which JetPack 5 has not."""
+
+
+def how_to_bring(backend: str, python: tuple[int, ...], device: str) -> tuple[str, str | None]:
+    """What to do about a runtime that a device lacks, and why nothing can bring it (None: the command can).
+
+    >>> how_to_bring("tflite", (3, 8, 10), "nano")
+    ('`edgebench devices setup nano --runtime tflite` brings it', None)
+    """
+    recipe = RECIPES.get(backend)
+    if recipe is not None:
+        try:
+            major, minor, *_ = (*python, 0, 0)
+            recipe.wheels((major, minor), device)
+        except DeviceUnfit as error:
+            return error.hint or "", error.message.removeprefix(f"{device}: ")
+    more = "" if backend == "onnxruntime" else f" --runtime {backend}"
+    return f"`edgebench devices setup {device}{more}` brings it", None
