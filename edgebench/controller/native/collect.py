@@ -34,11 +34,14 @@ def collect_native(
         raise ValueError("not a run of a native tool")
     base = device.client.job_folder(context.run_id)
     outputs = _pulled(device, f"{base}/outputs.txt", work / "outputs.txt")
+    readings = _pulled(device, f"{base}/readings.txt", work / "readings.txt")
     told = translate(
         events,
         outputs,
         tool_ask(context, device.client.home),
         get_tool(use.tool),
+        readings=readings,
+        fps=context.settings.target_fps,
         version=use.version,
         least_iterations=context.settings.min_iterations,
     )

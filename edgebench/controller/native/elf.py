@@ -75,7 +75,8 @@ def _facts(elf: Any, path: Path, file: Any) -> ElfFacts:
         raise UsageError(
             f"{path} is built for {machine}, which edgebench does not know", hint=f"it knows {', '.join(ABIS)}"
         )
-    interpreter, needed, pie, android = "", [], False, False
+    needed: list[str] = []
+    interpreter, pie, android = "", False, False
     for segment in elf.iter_segments():
         kind = segment.header.p_type
         if kind == "PT_INTERP":

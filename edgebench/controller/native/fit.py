@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from edgebench.artifacts.reading import read_info
 from edgebench.artifacts.tensor_spec import TensorSpec
 from edgebench.backends.base import DeviceRuntime, TfliteStamp
 from edgebench.backends.native.base import NativeTool, ToolAsk, ToolOnDevice, get_tool, tools_of
+from edgebench.controller.native.tools import FoundTool, find_delegate, find_tool
 from edgebench.controller.rows import RowRequest
 from edgebench.controller.session import DeviceSession
 from edgebench.controller.spec import NativeUse, RawTensor, RunContext
 from edgebench.controller.stamps import stamp_of
 from edgebench.controller.view import View
 from edgebench.errors import DeviceUnfit, RowFailure
-
-
-@dataclass(frozen=True)
-class FoundTool:
-    name: str
-    path: str
-    sha256: str
-    host: Path | None = None
-    version: str | None = None
-    has_flex: bool = False
-
-
-def find_tool(facts, name, device):
-    for one in facts["tools"]:
-        if one["name"] == name:
-            return FoundTool(name, one["path"], one["sha256"])
-    raise RowFailure("tool-missing", f"{device} has no {name}", hint=f"`edgebench tools get {name}`")
-
 
 HELP_TIMEOUT_S = 20.0
 CANNOT_RUN, NOT_THERE = 126, 127
@@ -41,6 +24,11 @@ RAW_TYPES = frozenset(
     for bits in sizes
 ) | {"bool"}  # fmt: skip
 """Types whose values a tool can be given and give back as plain bytes."""
+
+DELEGATES = {"qnn": "libQnnTFLiteDelegate.so", "neuron": "libneuron_delegate.so"}
+"""A vendor's library by accelerator, where `--option delegate=NAME` names none."""
+
+EXTERNAL = (*DELEGATES, "external")
 
 
 def fit_native(device: DeviceSession, request: RowRequest, view: View) -> tuple[DeviceRuntime, NativeUse, list[str]]:
@@ -62,7 +50,8 @@ def fit_native(device: DeviceSession, request: RowRequest, view: View) -> tuple[
         path=path,
         version=found.version,
         flags=sorted(flags),
-        has_flex=found.has_flex,
+        has_flex=bool(found.has_flex),
+        delegate=_delegate(device, request, view),
         inputs=inputs,
         outputs=outputs,
     )
@@ -72,7 +61,7 @@ def fit_native(device: DeviceSession, request: RowRequest, view: View) -> tuple[
 def _preflight(request: RowRequest, found: FoundTool) -> list[str]:
     """Refuse what this tool is known to lack; what a precision can be, its own arguments say."""
     stamp = stamp_of(request.model_path)
-    if isinstance(stamp, TfliteStamp) and stamp.flex and not found.has_flex:
+    if isinstance(stamp, TfliteStamp) and stamp.flex and found.has_flex is False:
         raise RowFailure(
             "unsupported-op",
             f"{request.model_path.name} needs operators of TensorFlow ({', '.join(stamp.flex)}); this {found.name} "
@@ -148,20 +137,32 @@ def _tool(request: RowRequest) -> NativeTool:
     return tool
 
 
+def _delegate(device: DeviceSession, request: RowRequest, view: View) -> str | None:
+    """The path there of the vendor's library that the accelerator is; None for those that a tool has itself."""
+    asked = request.ask.accelerator
+    if asked not in EXTERNAL:
+        return None
+    library = request.ask.options.get("delegate") or DELEGATES.get(asked)
+    if library is None:
+        raise RowFailure("bad-input", "which delegate?", hint="name it as you added it: `--option delegate=libNAME.so`")
+    return _brought(device, find_delegate(device.facts, library, device.entry.name), view)
+
+
 def _brought(device: DeviceSession, found: FoundTool, view: View) -> str:
-    """The tool's path on the device, pushed where it lies on this host."""
+    """The file's path on the device; pushed where it lies on this host, and what must lie beside it too."""
     if found.host is None:
         return found.path
-    target = f"{device.client.home}/tools/{found.sha256}/{found.name}"
+    folder = f"{device.client.home}/tools/{found.sha256}"
     name = device.entry.name
     try:
         device.client.make_folder(f"tools/{found.sha256}")
-        device.transport.push(
-            found.host, target, mode=0o700, progress=lambda done, total: view.transfer(name, found.name, done, total)
-        )
+        for file, host in ((found.name, found.host), *found.beside):
+            device.transport.push(host, f"{folder}/{file}", mode=0o700, progress=partial(view.transfer, name, file))
     except DeviceUnfit as unfit:
         raise RowFailure(unfit.code, unfit.message, hint=unfit.hint) from unfit
-    return target
+    except OSError as error:
+        raise RowFailure("tool-missing", f"{found.name} cannot be read here: {error}") from error
+    return f"{folder}/{found.name}"
 
 
 def _flags(device: DeviceSession, tool: NativeTool, path: str) -> frozenset[str]:
