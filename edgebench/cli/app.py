@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from edgebench import __version__
-from edgebench.cli import devices, history, inspect, mock, power, run, schema, store
+from edgebench.cli import bisect, devices, history, inspect, mock, power, run, schema, store, tools
 from edgebench.cli.output import fail, set_verbosity
 from edgebench.errors import EdgebenchError
 
@@ -53,9 +53,11 @@ def root(
 run.register(app)
 app.add_typer(devices.app, name="devices")
 inspect.register(app)
+bisect.register(app)
 history.register(app)
 app.add_typer(power.app, name="power")
 app.add_typer(store.app, name="store")
+app.add_typer(tools.app, name="tools")
 app.add_typer(mock.app, name="mock")
 schema.register(app)
 

@@ -15,6 +15,7 @@ def culprit_table(document: Document) -> Table:
     """A row for every value at the operators to blame."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name in ("op", "kind", "", "tensor", "type", "shape"):
@@ -24,7 +25,8 @@ def culprit_table(document: Document) -> Table:
         for side in ("inputs", "outputs"):
             for value in op[side]:
                 kind = "stored" if value["stored"] else side[:-1]
-                table.add_row(*map(_plain, (*shown, kind, value["name"], value["dtype"], _shape(value["dims"]))))
+                cells = (*shown, kind, value["name"], value["dtype"], _shape(value["dims"]))
+                table.add_row(*(Text(_plain(cell)) for cell in cells))  # a name is no markup
                 shown = ("", "")
     return table
 
