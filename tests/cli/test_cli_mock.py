@@ -7,12 +7,15 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from adb_room import AdbServer
 from cli_program import Program
 from signals import heed_interrupts
 
 from edgebench.controller.devices import load_devices
+from edgebench.mock.phone.faults import FAULTS
 
 
 @contextmanager
@@ -74,3 +77,58 @@ def test_what_can_be_simulated_is_listed(tmp_path):
     assert [line.split()[0] for line in program("mock", "list").out.splitlines()][:2] == ["localhost", "jetson-nano"]
     said = program("mock", "start", "jetson-nan")
     assert (said.code, "did you mean `jetson-nano`?" in said.err) == (2, True)
+
+
+class TestPhones:
+    """A simulated phone, and the real adb server that it is behind."""
+
+    @pytest.fixture
+    def adb(self, tmp_path):
+        with AdbServer(tmp_path) as adb:
+            yield adb
+
+    def states(self, adb):
+        lines = adb.run("devices").stdout.decode().splitlines()[1:]
+        return dict(line.split("\t") for line in lines if "\t" in line)
+
+    def served(self, tmp_path, adb, *arguments, **how):
+        program = Program(tmp_path)
+        return served(SimpleNamespace(environment=program.environment | adb.environment), *arguments, **how)
+
+    def test_it_is_registered_and_connected_while_it_is_served(self, tmp_path, adb):
+        config = tmp_path / "config" / "devices.toml"
+        with self.served(tmp_path, adb, "oneplus-7t", stop=signal.SIGTERM) as (said, process):
+            entry = load_devices(config)["mock-oneplus-7t"]
+            assert (entry.transport, entry.serial, entry.server) == ("adb", said["serial"], adb.address)
+            assert (entry.is_simulated, entry.root, entry.home) == (True, said["root"], said["home"])
+            assert self.states(adb) == {entry.serial: "device"}
+            shell = adb.run("-s", entry.serial, "shell", "getprop ro.product.device; id -u; ls /data/local/tmp")
+            assert shell.stdout.decode().split() == ["OnePlus7T", "2000", "benchmark_model"]
+        assert process.returncode == 0
+        assert "mock-oneplus-7t" not in load_devices(config)
+        assert self.states(adb) == {}
+
+    def test_faults_of_the_link_and_of_the_phone(self, tmp_path, adb):
+        faults = ("--fault", "unauthorized", "--fault", "low-battery", "--name", "odd")
+        with self.served(tmp_path, adb, "generic-android", *faults) as (said, _):
+            assert self.states(adb) == {said["serial"]: "unauthorized"}
+            wait = "sys/class/power_supply/battery/capacity"
+            assert (Path(said["root"]) / wait).read_text() == "5\n"
+
+    @pytest.mark.parametrize(
+        ("arguments", "word"),
+        [
+            (("oneplus-7t", "--fault", "chargin"), "did you mean `charging`?"),
+            (("oneplus-7t", "--fault", "crash@0"), "counted from 1"),
+            (("jetson-nano", "--fault", "crash"), "knows no faults"),
+            (("oneplus-8t",), "did you mean `oneplus-7t`?"),
+        ],
+    )
+    def test_what_there_is_not(self, tmp_path, arguments, word):
+        said = Program(tmp_path)("mock", "start", *arguments)
+        assert (said.code, word in said.err) == (2, True)
+        assert not (tmp_path / "config" / "devices.toml").exists()
+
+    def test_faults_are_listed(self, tmp_path):
+        text = Program(tmp_path)("mock", "list").out
+        assert all(name in text for name in FAULTS)

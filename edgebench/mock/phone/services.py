@@ -141,6 +141,7 @@ class Services:
         (folder / "set").mkdir(exist_ok=True)
         if body.faults.has("garbage-dumpsys"):
             (folder / "garbage").write_text(GARBAGE, encoding="utf-8")
+        self.show()
 
     def wish(self, name: str) -> str | None:
         """What the phone was told under that name."""
