@@ -142,6 +142,7 @@ class Connection:
         with contextlib.suppress(OSError):  # there may be no connection any more to say it to
             stream.close()
         self._streams.pop(stream.local, None)
+        stream.other_closed()  # whoever still reads of it has nothing to wait for
 
     def _took(self, packet: Packet) -> None:
         stream = self._streams.get(packet.arg1)

@@ -96,10 +96,11 @@ def _watched(
 
     def feed() -> None:
         try:
-            with contextlib.suppress(EOFError), contextlib.closing(_pipe(process.stdin)) as sink:
-                _write_all(sink.fileno(), typed)
-            while stream.read():
-                pass  # a closed standard input ends nothing: the stream's own end does
+            with contextlib.suppress(EOFError, OSError):
+                with contextlib.closing(_pipe(process.stdin)) as sink:
+                    _write_all(sink.fileno(), typed)
+                while stream.read():
+                    pass  # a closed standard input ends nothing: the stream's own end does
             if hang_up:
                 process.send_signal(signal.SIGHUP)
         finally:
