@@ -18,8 +18,10 @@ from edgebench.controller.agent_client import AgentClient
 from edgebench.controller.deploy_agent import deploy_python_agent, deploy_shell_agent
 from edgebench.controller.devices import DeviceEntry
 from edgebench.controller.profiles import profile_of
+from edgebench.controller.spec import Settings
 from edgebench.controller.view import View
 from edgebench.errors import DeviceError, DeviceLost
+from edgebench.phones.gauge import Gauge
 from edgebench.profiles import Profile
 from edgebench.records import DeviceRef, Session, SessionDevice
 from edgebench.transports.base import Transport
@@ -72,6 +74,7 @@ class DeviceSession(AbstractContextManager["DeviceSession"]):
         self.device_id = ""
         self.patience_s = RECONNECT_S
         self.tool_flags: dict[str, frozenset[str]] = {}
+        self.gauge: Gauge | None = None
         self._sources: dict[str, list[dict[str, Any]]] = {}
 
     def __enter__(self) -> DeviceSession:
@@ -116,13 +119,15 @@ class DeviceSession(AbstractContextManager["DeviceSession"]):
         """Let go of the device."""
         self.transport.close()
 
-    def sources(self, power: str) -> list[dict[str, Any]]:
-        """Telemetry sources of the device with that choice of power source, asked for once."""
+    def sources(self, settings: Settings) -> list[dict[str, Any]]:
+        """Telemetry sources of the device with the settings' choice of power source."""
         if self.client.is_shell:
-            return []
-        if power not in self._sources:
-            self._sources[power] = self.client.sources(power, self.probe_options)
-        return self._sources[power]
+            from edgebench.controller.native.telemetry import announced, plan_telemetry
+
+            return announced(plan_telemetry(self, settings), self, settings.power_hz)
+        if settings.power not in self._sources:
+            self._sources[settings.power] = self.client.sources(settings.power, self.probe_options)
+        return self._sources[settings.power]
 
     @property
     def probe_options(self) -> dict[str, list[str]]:

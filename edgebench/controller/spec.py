@@ -7,6 +7,7 @@ can assemble the report of a run whose own controller died.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -100,7 +101,11 @@ class RawTensor(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NativeUse(msgspec.Struct, frozen=True, kw_only=True):
-    """The runtime's own tool that a run on a device without Python uses; `path` and `delegate` are absolute there."""
+    """The runtime's own tool that a run on a device without Python uses; `path` and `delegate` are absolute there.
+
+    `layout` says what each line of the readings is (controller/native/sources.py), `gauge` how an earlier run of the
+    session found the phone's fuel gauge to count.
+    """
 
     tool: str
     path: str
@@ -110,6 +115,8 @@ class NativeUse(msgspec.Struct, frozen=True, kw_only=True):
     delegate: str | None = None
     inputs: list[RawTensor] = []
     outputs: list[RawTensor] = []
+    layout: dict[str, Any] = {}
+    gauge: dict[str, Any] | None = None
 
 
 class RunContext(msgspec.Struct, frozen=True, kw_only=True):

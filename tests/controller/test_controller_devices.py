@@ -23,6 +23,7 @@ from edgebench.controller.devices import (
     select_devices,
 )
 from edgebench.controller.session import DeviceSession
+from edgebench.controller.spec import Settings
 from edgebench.controller.view import SilentView
 from edgebench.errors import ConfigError, UnknownName, UsageError
 
@@ -171,7 +172,7 @@ def test_a_device_without_a_profile_tells_its_probes_nothing():
 
 def test_sources_are_asked_for_once(tmp_path):
     with DeviceSession(DeviceEntry("here", transport="local", home=str(tmp_path)), SilentView()) as session:
-        first = session.sources("auto")
+        first = session.sources(Settings())
         assert {source["name"].partition(":")[0] for source in first} >= {"power", "thermal", "load"}
-        assert session.sources("auto") is first
-        assert session.sources("off") is not first
+        assert session.sources(Settings()) is first
+        assert session.sources(Settings(power="off")) is not first

@@ -14,9 +14,12 @@ from edgebench.controller.events import CollectedJob, sort_events
 from edgebench.controller.native.fit import tool_ask
 from edgebench.controller.native.inputs import from_raw
 from edgebench.controller.native.job import OUTPUT
+from edgebench.controller.native.readings import read_phone
+from edgebench.controller.native.telemetry import BURN_STEP
 from edgebench.controller.native.translate import translate
 from edgebench.controller.session import DeviceSession
 from edgebench.controller.spec import NativeUse, RawTensor, RunContext
+from edgebench.phones.gauge import Gauge
 from edgebench.transports.base import FileMissing
 
 Event = dict[str, Any]
@@ -35,8 +38,11 @@ def collect_native(
     base = device.client.job_folder(context.run_id)
     outputs = _pulled(device, f"{base}/outputs.txt", work / "outputs.txt")
     readings = _pulled(device, f"{base}/readings.txt", work / "readings.txt")
+    known = Gauge(**use.gauge) if use.gauge else None
+    read = read_phone(readings.decode("utf-8", "replace").splitlines(), use.layout, events, known)
+    device.gauge = read.gauge or device.gauge
     told = translate(
-        events,
+        [event for event in events if event.get("step") != BURN_STEP],
         outputs,
         tool_ask(context, device.client.home),
         get_tool(use.tool),
@@ -45,6 +51,7 @@ def collect_native(
         version=use.version,
         least_iterations=context.settings.min_iterations,
     )
+    told += read.events
     saved = _fidelity(device, use, base, events, work)
     if saved is not None:
         told = [_named(event, use) if event.get("ev") == "outputs" else event for event in told]

@@ -15,6 +15,7 @@ from edgebench.controller.deploy import push_artifact
 from edgebench.controller.native.fit import tool_ask, tool_on_device
 from edgebench.controller.native.inputs import raw_bytes, sample
 from edgebench.controller.native.job import JobAsk, Line, job_text
+from edgebench.controller.native.telemetry import plan_telemetry, telemetry_lines
 from edgebench.controller.rows import PreparedRow
 from edgebench.controller.session import DeviceSession
 from edgebench.controller.spec import NativeUse, RawTensor
@@ -60,12 +61,13 @@ def push_native_job(
     holder: str,
     mask: str | None = None,
     prepare: Sequence[Line] = (),
-    telemetry: Sequence[Line] = (),
 ) -> None:
     """Write job.txt beside job.json. Raises `RowFailure` for what the tool cannot do or where no room is."""
     use = row.context.native
     if use is None:
         raise ValueError("not a run of a native tool")
+    settings = row.context.settings
+    telemetry, burn = telemetry_lines(plan_telemetry(device, settings), device, settings)
     text = job_text(
         JobAsk(
             row.context,
@@ -77,7 +79,7 @@ def push_native_job(
             root=device.entry.root,
             mask=mask,
             prepare=prepare,
-            telemetry=telemetry,
+            telemetry=[*telemetry, *burn],
         )
     )
     with TemporaryDirectory(prefix="edgebench-") as work:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from edgebench.artifacts.reading import read_info
 from edgebench.artifacts.tensor_spec import TensorSpec
 from edgebench.backends.base import DeviceRuntime, TfliteStamp
 from edgebench.backends.native.base import NativeTool, ToolAsk, ToolOnDevice, get_tool, tools_of
+from edgebench.controller.native.telemetry import plan_telemetry
 from edgebench.controller.native.tools import FoundTool, find_delegate, find_tool
 from edgebench.controller.rows import RowRequest
 from edgebench.controller.session import DeviceSession
@@ -45,6 +47,7 @@ def fit_native(device: DeviceSession, request: RowRequest, view: View) -> tuple[
     path = _brought(device, found, view)
     flags = _flags(device, tool, path)
     inputs, outputs = raw_tensors(request.model_path, request.ask.shapes)
+    plan = plan_telemetry(device, request.settings)
     use = NativeUse(
         tool=tool.name,
         path=path,
@@ -54,6 +57,8 @@ def fit_native(device: DeviceSession, request: RowRequest, view: View) -> tuple[
         delegate=_delegate(device, request, view),
         inputs=inputs,
         outputs=outputs,
+        layout=plan.layout,
+        gauge=asdict(device.gauge) if device.gauge else None,
     )
     return DeviceRuntime(found.version or "", None, ()), use, _preflight(request, found)
 
