@@ -78,18 +78,22 @@ class AdbCommand:
     def read(self, deadline: float | None) -> tuple[bytes, bytes] | None:
         """Next (stdout, stderr) bytes; None at their end. Raises TimeoutError at `deadline`, DeviceLost."""
         while not self._at_end:
-            self._wait(deadline)
-            try:
-                data = self._socket.recv(_READ_BYTES)
-            except BlockingIOError:
-                continue
-            except OSError as error:
-                raise DeviceLost(self._link.name, f"the link broke while `{self._what}` ran ({error})") from error
-            self._at_end = not data
-            pieces = self._take_packets(data) if self._link.has_shell_v2 else self._take_merged(data)
+            pieces = self._arrived(deadline)
             if pieces[0] or pieces[1]:
                 return pieces
         return None
+
+    def _arrived(self, deadline: float | None) -> tuple[bytes, bytes]:
+        """What the next bytes add to the outputs, often nothing. Raises TimeoutError, DeviceLost."""
+        self._wait(deadline)
+        try:
+            data = self._socket.recv(_READ_BYTES)
+        except BlockingIOError:
+            return b"", b""
+        except OSError as error:
+            raise DeviceLost(self._link.name, f"the link broke while `{self._what}` ran ({error})") from error
+        self._at_end = not data
+        return self._take_packets(data) if self._link.has_shell_v2 else self._take_merged(data)
 
     def _wait(self, deadline: float | None) -> None:
         """Send what can be sent until there is something to read. Raises TimeoutError."""
@@ -161,9 +165,13 @@ class AdbCommand:
 
     def kill(self) -> None:
         """Kill the command's process group through a shell of its own. Raises DeviceLost if nothing answers."""
+        deadline = time.monotonic() + self._link.settings.connect_s
+        with suppress(TimeoutError, DeviceLost):
+            while not self._stdout.records and not self._at_end:
+                self._arrived(deadline)
         group = self._stdout.records[0] if self._stdout.records else b""
         if not group.isdigit():
-            # not begun, or its beginning is still on the way: only a phone that answers is asked for nothing
+            # nothing has begun; whether that is the phone's or the link's doing is for the caller to know
             self._link.open(b"shell:true").close()
             return
         line = group_kill_line(int(group), self._link.settings.home, self._marker)

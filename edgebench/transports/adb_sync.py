@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import select
 import socket
@@ -20,6 +21,7 @@ PIECE_BYTES = 64 * 1024
 """The most that one DATA may carry (SYNC_DATA_MAX of adb); adbutils' own push sends 4 KiB."""
 
 _HEADER = struct.Struct("<4sI")
+_TOGETHER = 16
 _MAX_IN_FLIGHT = 16 * 2**20
 
 
@@ -53,11 +55,11 @@ def send(sync: socket.socket, path: str, mode: int, pieces: Iterable[bytes], slo
     wanted = os.fsencode(path) + b",%d" % (stat.S_IFREG | mode)
     sync.sendall(_HEADER.pack(b"SEND", len(wanted)) + wanted)
     sent = 0
-    for piece in pieces:
+    for together in _gathered(pieces, _TOGETHER):
         if select.select([sync], [], [], 0)[0]:
             break  # it has something to say already: no room, or no permission
-        sync.sendall(_HEADER.pack(b"DATA", len(piece)) + piece)
-        sent += len(piece)
+        sync.sendall(b"".join(part for piece in together for part in (_HEADER.pack(b"DATA", len(piece)), piece)))
+        sent += sum(map(len, together))
     else:
         sync.sendall(_HEADER.pack(b"DONE", int(time.time()) & 0xFFFFFFFF))
     sync.settimeout((sync.gettimeout() or 0.0) + min(sent, _MAX_IN_FLIGHT) / slowest_bytes_per_s)
@@ -66,6 +68,13 @@ def send(sync: socket.socket, path: str, mode: int, pieces: Iterable[bytes], slo
         if kind != b"OKAY":
             raise _refusal(reader, kind, size)
     return sent
+
+
+def _gathered(pieces: Iterable[bytes], count: int) -> Iterator[list[bytes]]:
+    """The pieces in lists of that many: one system call sends them."""
+    rest = iter(pieces)
+    while together := list(itertools.islice(rest, count)):
+        yield together
 
 
 def receive(sync: socket.socket, path: str) -> Iterator[bytes]:

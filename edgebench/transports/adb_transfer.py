@@ -11,34 +11,36 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edgebench.errors import DeviceError, DeviceLost, DeviceUnfit
-from edgebench.transports.adb_command import AdbCommand
+from edgebench.transports.adb_hash import PICK_HASH, hashed_meanwhile, remote_sha256, run_helper
 from edgebench.transports.adb_link import AdbLink
 from edgebench.transports.adb_server import BROKEN
 from edgebench.transports.adb_sync import PIECE_BYTES, Refused, receive, send, session
-from edgebench.transports.base import CommandTimeout, Completed, Progress, PushResult
-from edgebench.transports.commands import run_to_end
+from edgebench.transports.base import Completed, Progress, PushResult
 from edgebench.transports.file_errors import disk_full, meaning, missing, not_allowed
 from edgebench.transports.hashing import CHUNK_BYTES, file_sha256, part_name
 
-# toybox, busybox and coreutils; a phone has no openssl
-_LOOK_SCRIPT = """
+_LOOK_SCRIPT = (
+    PICK_HASH
+    + """
 f=${1%/*}; [ -d "${f:-/}" ] || { echo no-folder; exit; }
 [ -d "$1" ] && { echo folder; exit; }
 [ -e "$1" ] || { echo absent; exit; }
 [ -f "$1" ] || { echo other; exit; }
 [ -r "$1" ] || { echo closed; exit; }
 s=$(stat -c '%s %a' "$1"); echo "file $s"
-[ "${s% *}" != "$2" ] || sha256sum <"$1"
+[ "${s% *}" != "$2" ] || $h <"$1"
 """
-_FINISH_SCRIPT = """
-s=$(sha256sum <"$1") || exit
+)
+# $5: the hash that the phone has made already, of as many bytes as were sent
+_FINISH_SCRIPT = (
+    PICK_HASH
+    + """
+s=$5; [ "$s" = "$4" ] || s=$($h <"$1") || exit
 [ "${s%% *}" = "$4" ] || { echo "damaged $s"; exit 0; }
 chmod "$3" "$1" && mv -f "$1" "$2" && echo whole
 """
-_HASH_SCRIPT = 'exec sha256sum <"$1"'
+)
 _ROOM_SCRIPT = 'if [ -w "$1" ]; then echo writable; fi; exec df -k "$1"'
-_NO_COMMAND = 127
-_HASH_BYTES_PER_S = 10e6
 _ERRNOS = {
     os.strerror(number).lower(): number
     for number in (
@@ -74,8 +76,9 @@ class AdbFiles:
             return PushResult(0, skipped=True)
         part = part_name(path)
         try:
-            sent, sha256 = self._send(source, target, part, size, mode, progress)
-            self._finish(target, part, path, mode, sha256, sent)
+            with hashed_meanwhile(self._link, part, target, size, grows=True) as hashed:
+                sent, sha256 = self._send(source, target, part, size, mode, progress)
+                self._finish(target, part, path, mode, (sha256, hashed()), sent)
         except BaseException:
             self._remove(part)
             raise
@@ -92,8 +95,10 @@ class AdbFiles:
         size = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
         part = Path(part_name(str(target)))
         try:
-            received, sha256 = self._receive(source, path, part, size, progress)
-            if self._remote_sha256(source, path, received) != sha256:
+            with hashed_meanwhile(self._link, path, source, size, grows=False) as hashed:
+                received, sha256 = self._receive(source, path, part, size, progress)
+                there = hashed() or self._remote_sha256(source, path, received)
+            if there != sha256:
                 raise DeviceLost(self._link.name, f"{source!r} changed or was damaged while it was brought home")
             part.replace(target)
         except BaseException:
@@ -160,9 +165,9 @@ class AdbFiles:
             sent = send(sync, self._in_sync(part), mode, pieces(), self._link.settings.slowest_bytes_per_s)
         return sent, digest.hexdigest()
 
-    def _finish(self, target: str, part: str, path: str, mode: int, sha256: str, size: int) -> None:
-        """Compare, set the mode, rename. Raises DeviceLost for a damaged file, DeviceUnfit."""
-        argv = ["sh", "-c", _FINISH_SCRIPT, "sh", part, path, f"{mode:o}", sha256]
+    def _finish(self, target: str, part: str, path: str, mode: int, sha256: tuple[str, str], size: int) -> None:
+        """Compare ours with the phone's ("": to be made), set the mode, rename. Raises DeviceLost, DeviceUnfit."""
+        argv = ["sh", "-c", _FINISH_SCRIPT, "sh", part, path, f"{mode:o}", *sha256]
         done = self._run(argv, target, size=size)
         said = done.stdout.decode("utf-8", "replace").split()
         if said[:1] == ["damaged"]:
@@ -188,23 +193,13 @@ class AdbFiles:
 
     def _remote_sha256(self, name: str, path: str, size: int) -> str:
         """SHA-256 of a file as the phone computes it."""
-        done = self._run(["sh", "-c", _HASH_SCRIPT, "sh", path], name, size=size)
+        done = remote_sha256(self._link, path, name, size)
         if done.returncode != 0:
             raise self._refusal(name, 0, done.stderr.decode("utf-8", "replace"))
         return done.stdout.split()[0].decode("ascii", "replace")
 
     def _run(self, argv: list[str], name: str, *, size: int = 0) -> Completed:
-        """A helper of ours on the phone, with time to hash `size` bytes. Raises DeviceUnfit where it is not there."""
-        settings = self._link.settings
-        timeout_s = 2 * settings.stall_s + size / _HASH_BYTES_PER_S
-        command = AdbCommand(self._link, argv, env=None, start_s=settings.connect_s)
-        try:
-            done = run_to_end(self._link.name, command, "sh", timeout_s)
-        except CommandTimeout as error:
-            raise DeviceLost(self._link.name, f"the link stalled while looking after {name!r}") from error
-        if done.returncode == _NO_COMMAND:
-            raise DeviceUnfit(self._link.name, "there is no `sha256sum`", hint="Android 8 and newer have it")
-        return done
+        return run_helper(self._link, argv, name, size=size)
 
     @contextmanager
     def _told_about(self, path: str, size: int) -> Iterator[None]:

@@ -138,7 +138,6 @@ def test_a_command_cut_at_any_byte_of_its_answer_is_never_a_success(adb, phone, 
                 assert far.proxy.struck.wait(5)
                 continue
             assert (done.returncode, done.stdout, done.stderr) == (0, b"whole\n", b"")
-            assert not far.proxy.struck.is_set()
             assert after > 100
             return
     pytest.fail("4000 bytes were not enough for an `echo`")
