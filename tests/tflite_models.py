@@ -10,6 +10,7 @@ from typing import Any
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import OpResolverType
 
 TYPES = {
     "float32": schema.TensorType.FLOAT32,
@@ -117,9 +118,13 @@ OPTIONS = {
     "RESHAPE": "ReshapeOptions",
     "RESIZE_BILINEAR": "ResizeBilinearOptions",
     "SOFTMAX": "SoftmaxOptions",
+    "SPACE_TO_DEPTH": "SpaceToDepthOptions",
+    "SPLIT": "SplitOptions",
+    "SUB": "SubOptions",
     "TRANSPOSE": "TransposeOptions",
     "TRANSPOSE_CONV": "TransposeConvOptions",
 }
+PLAIN_KERNELS = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
 SAME = {"strideH": 1, "strideW": 1, "padding": schema.Padding.SAME}
 
 
@@ -200,4 +205,102 @@ def foreign(path: Path, code: str = "FlexErf") -> Path:
     graph.tensor("x", (1, 4))
     graph.tensor("y", (1, 4))
     graph.op("CUSTOM", ("x",), ("y",), custom=code.encode())
+    return graph.save(path, ("x",), ("y",))
+
+
+def float_sided(path: Path) -> Path:
+    """`upscaler_int8` between floats: quantised on the way in, dequantised on the way out."""
+    return upscaler_int8(path, io="float32")
+
+
+def half_weights(path: Path) -> Path:
+    """A convolution whose fp16 kernel is made fp32 before it is used."""
+    graph = Graph()
+    graph.tensor("x", (1, 8, 8, 3))
+    graph.constant("h", values(4, 3, 3, 3, dtype="float16"))
+    graph.tensor("w", (4, 3, 3, 3))
+    graph.constant("b", values(4))
+    graph.tensor("y", (1, 8, 8, 4))
+    graph.op("DEQUANTIZE", ("h",), ("w",), version=3)
+    graph.op("CONV_2D", ("x", "w", "b"), ("y",), **SAME)
+    return graph.save(path, ("x",), ("y",))
+
+
+def dynamic_range(path: Path) -> Path:
+    """A fully connected layer with int8 weights and a float input."""
+    graph = Graph()
+    graph.tensor("x", (1, 16))
+    graph.constant("w", values(5, 16, dtype="int8"), scale=0.01)
+    graph.tensor("y", (1, 5))
+    graph.op("FULLY_CONNECTED", ("x", "w", ""), ("y",), version=3)
+    return graph.save(path, ("x",), ("y",))
+
+
+def int16_activations(path: Path) -> Path:
+    """A fully connected layer with int8 weights, int16 in and out."""
+    graph = Graph()
+    graph.tensor("x", (1, 16), "int16", scale=0.001)
+    graph.constant("w", values(5, 16, dtype="int8"), scale=0.01)
+    graph.tensor("y", (1, 5), "int16", scale=0.01)
+    graph.op("FULLY_CONNECTED", ("x", "w", ""), ("y",), version=4)
+    return graph.save(path, ("x",), ("y",))
+
+
+def repeated(raw: bytes, count: int) -> bytes:
+    """A file whose model has `count` subgraphs, all of them the first one of `raw`, which follows behind."""
+    model = schema.Model.GetRootAs(raw)
+    subgraph = model.Subgraphs(0)._tab.Pos
+    buffers = model._tab.Vector(model._tab.Offset(12)) - 4
+    # vtable: its size, the table's size, then the offsets of version, (codes), subgraphs, (description), buffers
+    vtable = np.array([14, 16, 4, 0, 8, 0, 12, 0], "<u2").tobytes()
+    table = 8 + len(vtable)
+    vector = table + 16
+    body = vector + 4 + 4 * count
+    fields = np.array([table - 8, 3, vector - (table + 8), body + buffers - (table + 12)], "<i4").tobytes()
+    offsets = [body + subgraph - (vector + 4 + 4 * at) for at in range(count)]
+    head = np.array([table], "<u4").tobytes() + b"TFL3" + vtable + fields
+    return head + np.array([count, *offsets], "<u4").tobytes() + raw
+
+
+def many_shapes(path: Path) -> Path:
+    """One of each operator that has a rule for its shape, in a row: x 1x8x8x3 -> y 1x4."""
+    graph = Graph()
+    graph.tensor("x", (1, 8, 8, 3))
+    graph.constant("k", values(1, 3, 3, 3))
+    graph.constant("b", values(3))
+    graph.tensor("depthwise", (1, 4, 4, 3))
+    graph.op("DEPTHWISE_CONV_2D", ("x", "k", "b"), ("depthwise",), strideH=2, strideW=2, depthMultiplier=1)
+    graph.constant("around", np.array([[0, 0], [2, 2], [1, 1], [0, 0]], np.int32))
+    graph.tensor("padded", (1, 8, 6, 3))
+    graph.op("PAD", ("depthwise", "around"), ("padded",))
+    graph.tensor("pooled", (1, 4, 3, 3))
+    pool = {"padding": schema.Padding.VALID, "filterHeight": 2, "filterWidth": 2, "strideH": 2, "strideW": 2}
+    graph.op("AVERAGE_POOL_2D", ("padded",), ("pooled",), **pool)
+    graph.tensor("both", (1, 4, 3, 6))
+    graph.op("CONCATENATION", ("pooled", "pooled"), ("both",), axis=-1)
+    graph.constant("order", np.array([0, 2, 1, 3], np.int32))
+    graph.tensor("turned", (1, 3, 4, 6))
+    graph.op("TRANSPOSE", ("both", "order"), ("turned",))
+    graph.constant("axis", np.array(3, np.int32))
+    for name in ("left", "right"):
+        graph.tensor(name, (1, 3, 4, 3))
+    graph.op("SPLIT", ("axis", "turned"), ("left", "right"), numSplits=2)
+    graph.tensor("sum", (1, 3, 4, 3))
+    graph.op("ADD", ("left", "right"), ("sum",))
+    graph.constant("size", np.array([4, 4], np.int32))
+    graph.tensor("resized", (1, 4, 4, 3))
+    graph.op("RESIZE_BILINEAR", ("sum", "size"), ("resized",), halfPixelCenters=True)
+    graph.tensor("deep", (1, 2, 2, 12))
+    graph.op("SPACE_TO_DEPTH", ("resized",), ("deep",), blockSize=2)
+    graph.constant("flat", np.array([-1, 48], np.int32))
+    graph.tensor("features", (1, 48))
+    graph.op("RESHAPE", ("deep", "flat"), ("features",), newShape=[-1, 48])
+    graph.constant("w", values(4, 48))
+    graph.tensor("dense", (1, 4))
+    graph.op("FULLY_CONNECTED", ("features", "w", ""), ("dense",))
+    graph.constant("last", np.array([-1], np.int32))
+    graph.tensor("mean", (1, 1))
+    graph.op("MEAN", ("dense", "last"), ("mean",), keepDims=True)
+    graph.tensor("y", (1, 4))
+    graph.op("SUB", ("dense", "mean"), ("y",))
     return graph.save(path, ("x",), ("y",))
