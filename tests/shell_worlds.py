@@ -11,6 +11,7 @@ Commands that a phone has and a PC has not (`settings`, `dumpsys`...) are script
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -165,6 +166,17 @@ class ShellPhone:
         """Start the agent; its output is a pipe."""
         return subprocess.Popen(self.argv(*arguments), env=self.env, cwd=self.folder, stdout=subprocess.PIPE, **more)
 
+    def release(self) -> None:
+        """End the job that a test has left running."""
+        leases = sorted((self.home / "lease").glob("*"), key=lambda link: int(link.name))
+        if leases:
+            self.run("stop", self.home / "jobs" / os.readlink(leases[-1]).split(" ")[4])
+
+    def processes(self) -> list[int]:
+        """The processes that this device's agent has started, however they are called; those that have ended not."""
+        mark = f"CALLS={self.calls}".encode()
+        return [pid for pid in _pids() if mark in _environment(pid)]
+
     def start(self, job: Path) -> dict[str, Any]:
         """Start a job; return the answer."""
         return self.verb("start", job)[1][0]
@@ -180,6 +192,24 @@ class ShellPhone:
         answer = self.start(job)
         assert answer["ev"] == "started", answer
         return self.finish(job)
+
+
+def _pids() -> list[int]:
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+
+
+def _environment(pid: int) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0") if alive(pid) else []
+    except OSError:
+        return []
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def frames(data: bytes, nonce: str) -> list[dict[str, Any]]:
@@ -216,9 +246,7 @@ def wait_gone(pid: int, seconds: float = 20) -> None:
     except ProcessLookupError:
         return
     try:
-        import select
-
-        assert select.select([descriptor], [], [], seconds)[0], f"{pid} still runs"
+        assert select.select([descriptor], [], [], seconds)[0], f"{pid} still runs: {_command(pid)!r}"
     finally:
         os.close(descriptor)
 

@@ -35,6 +35,12 @@ def test_the_wheel_holds_every_module(wheel: zipfile.ZipFile) -> None:
     assert ours <= set(wheel.namelist())
 
 
+def test_the_wheel_holds_every_part_of_the_sh_agent(wheel: zipfile.ZipFile) -> None:
+    ours = {str(path.relative_to(ROOT)) for path in (ROOT / "edgebench").rglob("*.sh")}
+    assert len(ours) >= 10
+    assert ours <= set(wheel.namelist())
+
+
 def test_the_wheel_holds_profiles_migrations_and_the_typing_mark(wheel: zipfile.ZipFile) -> None:
     names = set(wheel.namelist())
     profiles = {f"edgebench/profiles/data/{path.name}" for path in (ROOT / "device_profiles").glob("*.toml")}

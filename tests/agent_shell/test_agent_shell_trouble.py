@@ -7,7 +7,8 @@ import signal
 import subprocess
 from pathlib import Path
 
-from shell_worlds import NONCE, Gate, ShellPhone, alive, frames, kill, of, outcomes, step, wait_gone
+import pytest
+from shell_worlds import NONCE, Gate, ShellPhone, alive, find_world, frames, kill, of, outcomes, step, wait_gone
 
 from edgebench.agent.protocol import FrameReader
 
@@ -168,9 +169,10 @@ def test_the_callers_link_dies_and_the_job_goes_on(phone: ShellPhone) -> None:
     assert (job / "outputs.txt").read_text() == "went on\n"
 
 
-def test_without_setsid_the_hang_up_is_ignored(phone: ShellPhone) -> None:
-    if phone.world.name == "busybox":
-        return  # its applets need no PATH: there is always a setsid
+@pytest.mark.parametrize("world", ["dash", "mksh"])
+def test_without_setsid_the_hang_up_is_ignored(world: str, tmp_path: Path) -> None:
+    """Not under busybox: its applets need no PATH, there is always a setsid."""
+    phone = ShellPhone(find_world(world), tmp_path)
     (phone.bin / "setsid").unlink()
     test_the_callers_link_dies_and_the_job_goes_on(phone)
 

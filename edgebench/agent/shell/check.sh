@@ -53,8 +53,10 @@ check_line() {
     mask | env | idle | repeat | burn | meminfo | output | program | arg | run)
         [ -n "$OPEN" ] || WHY="$KEY outside of a step"
         ;;
-    end) [ -z "$OPEN" ] || WHY="end within a step" ;;
     *) [ -z "$OPEN" ] || WHY="$KEY within a step" ;;
+    esac
+    case $SEEN in
+    *' end '*) WHY="something stands behind the end" ;;
     esac
     [ -n "$WHY" ] || check_value
 }
@@ -78,12 +80,11 @@ check_value() {
     set-setting) check_words 3 ;;
     as-root | meminfo) [ "$VALUE" = 1 ] || WHY="$KEY is 1 or not there" ;;
     jitter) check_jitter ;;
-    source-every) check_words 3 && check_like "${VALUE%% *}" '[!0-9]' ;;
-    source-command) check_words 3 && check_like "${VALUE%% *}" '[!0-9]' ;;
+    source-every | source-command) check_words 3 && check_count "${VALUE%% *}" ;;
     step) check_step ;;
     mask) check_like "$VALUE" '[!0-9a-fA-F]' ;;
     env) check_env ;;
-    burn) check_like "$VALUE" '[!0-9]' ;;
+    burn) check_count "$VALUE" ;;
     output) check_output ;;
     run) check_run ;;
     end) ;;
@@ -95,6 +96,12 @@ check_value() {
 check_like() {
     case $1 in
     '' | *$2*) WHY="$KEY cannot be $1" ;;
+    esac
+}
+
+check_count() {
+    case $1 in
+    '' | 0* | *[!0-9]* | ????*) WHY="$KEY cannot be $1" ;;
     esac
 }
 

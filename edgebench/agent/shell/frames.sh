@@ -28,8 +28,14 @@ now() {
     esac
     strip "$NOW_CS"
     NOW_CS=$STRIPPED
-    NOW_NS=$NOW_CS
-    [ "$NOW_CS" = 0 ] || NOW_NS=${NOW_CS}0000000
+    nanos "$NOW_CS"
+    NOW_NS=$NANOS
+}
+
+# nanos CENTISECONDS: sets NANOS, by digits: mksh could not multiply that far.
+nanos() {
+    NANOS=$1
+    [ "$1" = 0 ] || NANOS=${1}0000000
 }
 
 # strip NUMBER: sets STRIPPED, without leading zeros; with them a number would be octal, and no JSON.

@@ -49,7 +49,7 @@ verb_await_lease() {
     UNTIL=$((NOW_CS + CS))
     lease_look
     while [ $LEASE_STATE = held ] && [ $((UNTIL - NOW_CS)) -gt 0 ]; do
-        "$SLEEP" 0.2
+        sleep 0.2
         now
         lives "$LEASE_PID" "$LEASE_BORN" "$BOOT" || lease_look
     done

@@ -33,7 +33,7 @@ watch_memory() {
         BEFORE=$RESIDENT
         # once it has stopped growing, buffers of the GPU are there too
         [ $SAME -ne $STEADY_LOOKS ] || look_at_memory "$1"
-        "$SLEEP" 0.2
+        sleep 0.2
     done
 }
 

@@ -25,8 +25,7 @@ sampler_start() {
 # Ends it and tells what it cost.
 sampler_stop() {
     [ -n "$SAMPLER" ] || return 0
-    kill "$SAMPLER" 2>/dev/null
-    await "$SAMPLER"
+    end_child "$SAMPLER"
     SAMPLER=
     COST=
     { read -r COST <"$JOB_DIR/sampler.txt"; } 2>/dev/null
@@ -46,7 +45,7 @@ sample() {
     exec 7>>"$JOB_DIR/readings.txt"
     find_nap
     now
-    SAMPLE_BEGAN=$NOW_CS READS=0 TICK=0
+    SAMPLE_BEGAN=$NOW_CS READS=0 TICK=0 NAP=
     # shellcheck disable=SC2086
     set -- $JITTER
     while :; do
@@ -59,10 +58,11 @@ sample() {
 }
 
 # Chooses how to wait. `read -t` on a pipe that we hold open ourselves waits and starts nothing; not every sh has it.
+# Below another root the clock is not the kernel's, and `sleep` may be that clock's own.
 find_nap() {
     TIMED=
     (IFS= read -r -t 0.01 _ </dev/null) 2>/dev/null
-    if [ $? -eq 1 ] && [ "$SLEEP" = sleep ] && (exec 3<>/proc/self/fd/0) 2>/dev/null; then
+    if [ $? -eq 1 ] && [ -z "$ROOT" ] && (exec 3<>/proc/self/fd/0) 2>/dev/null; then
         exec 3<>/proc/self/fd/0
         TIMED=yes
     fi
@@ -72,7 +72,7 @@ nap() {
     if [ -n "$TIMED" ]; then
         IFS= read -r -t "$1" _ <&3
     else
-        "$SLEEP" "$1" &
+        sleep "$1" &
         NAP=$!
         wait "$NAP"
     fi
@@ -127,7 +127,8 @@ print_lines() {
 }
 
 sample_end() {
-    [ -z "${NAP-}" ] || kill "$NAP" 2>/dev/null
+    trap '' TERM
+    [ -z "$NAP" ] || kill -9 "$NAP" 2>/dev/null
     now
     times >"$JOB_DIR/times.txt"
     MS=0
@@ -135,7 +136,9 @@ sample_end() {
         add_time "$USER"
         add_time "$SYSTEM"
     done <"$JOB_DIR/times.txt"
-    put "${MS}000000 $((NOW_CS - SAMPLE_BEGAN))0000000 $READS" >"$JOB_DIR/sampler.txt"
+    nanos $((NOW_CS - SAMPLE_BEGAN))
+    [ $MS -eq 0 ] || MS=${MS}000000
+    put "$MS $NANOS $READS" >"$JOB_DIR/sampler.txt"
     exit 0
 }
 

@@ -45,9 +45,10 @@ launch() {
 verb_follow() {
     use_job "$1"
     job_head
-    exec 7<"$JOB_DIR/events.jsonl" || exit 3
-    skip_bytes "$OFFSET"
+    [ -r "$JOB_DIR/events.jsonl" ] || exit 3
+    exec 7<"$JOB_DIR/events.jsonl"
     ENDED=
+    skip_bytes "$OFFSET"
     while :; do
         lease_look
         copy_lines
@@ -60,7 +61,7 @@ verb_follow() {
 # Copies while the supervisor lives; its last words are copied by the caller, who looks once more.
 follow_while_alive() {
     while [ -z "$ENDED" ] && lives "$LEASE_PID" "$LEASE_BORN" "$BOOT"; do
-        "$SLEEP" 0.2
+        sleep 0.2
         copy_lines
     done
 }
@@ -68,12 +69,16 @@ follow_while_alive() {
 copy_lines() {
     while IFS= read -r LINE <&7; do
         put "$HALF$LINE"
-        case $HALF$LINE in
-        "$MAGIC $JOB_NONCE "*'{"ev":"end",'*) ENDED=yes ;;
-        esac
+        note_end "$HALF$LINE"
         HALF=
     done
     HALF=$HALF$LINE
+}
+
+note_end() {
+    case $1 in
+    "$MAGIC $JOB_NONCE "*'{"ev":"end",'*) ENDED=yes ;;
+    esac
 }
 
 # skip_bytes N: leaves descriptor 7 there, and in HALF what follows of the line that N falls into.
@@ -81,6 +86,7 @@ skip_bytes() {
     HALF=
     LEFT=$1
     while [ "$LEFT" -gt 0 ] && IFS= read -r LINE <&7; do
+        note_end "$LINE"
         if [ $((${#LINE} + 1)) -gt "$LEFT" ]; then
             skip_part
         else
@@ -117,6 +123,6 @@ end_supervisor() {
     while kill -"$1" "$LEASE_PID" 2>/dev/null && lives "$LEASE_PID" "$LEASE_BORN" "$BOOT"; do
         now
         [ $((UNTIL - NOW_CS)) -gt 0 ] || return 1
-        "$SLEEP" 0.1
+        sleep 0.1
     done
 }

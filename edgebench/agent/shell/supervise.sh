@@ -52,11 +52,17 @@ answer_start() {
         ;;
     2) put "failed permission the lease cannot be written in $HOME_DIR" && exit 1 ;;
     esac
-    if ! open_events; then
-        rm -f "$JOB_DIR/pad"
-        put "failed disk-full the job's record cannot be begun"
+    if ! (set -C && : >"$JOB_DIR/events.jsonl") 2>/dev/null; then
+        put "failed internal the job's record cannot be begun: it has run before, or its folder cannot be written"
         exit 1
     fi
+    if ! make_pad; then
+        rm -f "$JOB_DIR/pad" "$JOB_DIR/events.jsonl"
+        put "failed disk-full no room is left on the device"
+        exit 1
+    fi
+    exec 5>>"$JOB_DIR/events.jsonl" 6<"$JOB_DIR/job.txt"
+    : >>"$JOB_DIR/outputs.txt"
     put "started $OWN_PID"
 }
 
@@ -73,12 +79,11 @@ take_lease() {
     lease_take "$JOB" "$JOB_HOLDER" "$EXPIRES"
 }
 
-# Makes events.jsonl, which must not be there, and the pad that keeps room for the last events of a job.
-open_events() {
-    (set -C && : >"$JOB_DIR/events.jsonl") 2>/dev/null || return 1
-    head -c $PAD_BYTES /dev/zero >"$JOB_DIR/pad" 2>/dev/null || return 1
-    exec 5>>"$JOB_DIR/events.jsonl" 6<"$JOB_DIR/job.txt"
-    : >>"$JOB_DIR/outputs.txt"
+# Keeps room for the last events of a job. By `put`, whose status can be trusted: busybox's `head` has none for this.
+make_pad() {
+    PAD=0123456789abcdef
+    while [ ${#PAD} -lt $PAD_BYTES ]; do PAD=$PAD$PAD; done
+    put "$PAD" 2>/dev/null >"$JOB_DIR/pad"
 }
 
 carry_out() {

@@ -3,8 +3,6 @@
 # The alarm is a process that naps and then sends USR1, again and again: a shell may miss a signal that comes just
 # before it waits. The handlers kill what is waited for, so that `wait` always returns.
 
-SLEEP=${EDGEBENCH_SLEEP:-sleep}
-
 on_stop() {
     [ -z "$CLOSING" ] || return 0
     [ -n "$END_CODE" ] || ending interrupted "stopped on request"
@@ -12,6 +10,8 @@ on_stop() {
 }
 
 on_alarm() {
+    # one that was on its way when the alarm was cleared
+    [ -n "$ALARM" ] || return 0
     RANG=yes
     kill_child
 }
@@ -52,7 +52,7 @@ leave_files() {
 
 # pause SECONDS: sleeps; cut short by a signal that ends the job.
 pause() {
-    (leave_files && exec "$SLEEP" "$1") &
+    (leave_files && exec sleep "$1") &
     await $!
 }
 
@@ -61,13 +61,16 @@ alarm_set() {
     RANG=
     (
         leave_files
-        trap 'kill "$NAP" 2>/dev/null; exit 0' TERM
+        NAP= OVER=
+        trap 'OVER=yes; kill -9 "$NAP" 2>/dev/null' TERM
         trap - USR1 INT
         NAPPING=$1
         while :; do
-            "$SLEEP" "$NAPPING" &
+            sleep "$NAPPING" &
             NAP=$!
+            [ -z "$OVER" ] || kill -9 "$NAP"
             wait "$NAP"
+            [ -z "$OVER" ] || exit 0
             kill -USR1 "$OWN_PID" || exit 0
             NAPPING=1
         done
@@ -78,9 +81,16 @@ alarm_set() {
 
 alarm_clear() {
     [ -n "$ALARM" ] || return 0
-    kill "$ALARM" 2>/dev/null
-    wait "$ALARM" 2>/dev/null
+    end_child "$ALARM"
     ALARM=
+}
+
+# end_child PID: asks a helper of ours to end until it has; STATUS is its last word. Once is not enough: a process just
+# forked still has our handlers, and loses what it is sent then.
+end_child() {
+    while identify "$1"; do kill "$1" 2>/dev/null; done
+    wait "$1" 2>/dev/null
+    STATUS=$?
 }
 
 # Tells the guard which processes must not outlive us: those that run now.
