@@ -92,6 +92,15 @@ def test_a_slow_model_is_cut_to_what_max_time_allows_and_a_hung_step_ends() -> N
     assert (tool_run(job_steps(unbounded)[1], unbounded).limit_s or 0) >= 10 * unbounded.min_time_s
 
 
+@pytest.mark.parametrize(("mode", "seconds"), [("quick", 2.0), ("default", 3.0), ("publish", 10.0)])
+def test_a_longer_soak_has_longer_processes(mode: str, seconds: float) -> None:
+    settings = resolve_settings(mode=mode)
+    (step,) = [step for step in job_steps(settings) if step["pass"] == "soak"]
+    run = tool_run(step, settings)
+    assert (run.seconds, run.iterations) == (seconds, 10)
+    assert settings.soak_s / run.seconds >= 5
+
+
 @pytest.mark.parametrize("bad", ["a\nb", "a\rb", "a\0b", "x" * 40_000])
 def test_what_no_line_can_hold_is_refused(bad: str) -> None:
     for job in (make_job(holder=bad), make_job(ask=replace(ASK, model=bad)), make_job(telemetry=[("source", bad)])):

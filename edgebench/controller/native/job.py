@@ -21,8 +21,11 @@ Line = tuple[str, str]
 OUTPUT = "outputs.raw"
 """The file in the job's folder that the fidelity pass's outputs are written to, one after the other."""
 
-CHUNK = ToolRun("soak", seconds=2.0, iterations=10)
-"""One process of the soak: as long as a block of its curve would be."""
+CHUNK_S = 2.0
+CHUNKS = 20
+CHUNK_MOST_S = 10.0
+CHUNK_ITERATIONS = 10
+"""A process of the soak lasts a twentieth of it, 2 to 10 s: enough blocks for its curve, and few gaps between them."""
 
 MEMORY_S = 3.0
 """The memory pass lasts long enough to be looked at by `dumpsys meminfo`."""
@@ -89,7 +92,8 @@ def tool_run(step: dict[str, Any], settings: Settings) -> ToolRun:
     """How long one process of a step runs, as the plan says, cut so that `--max-time` can hold all of them."""
     name = str(step["pass"])
     if name == "soak":
-        return CHUNK
+        seconds = min(CHUNK_MOST_S, max(CHUNK_S, float(step["seconds"]) / CHUNKS))
+        return ToolRun("soak", seconds, CHUNK_ITERATIONS)
     if name == "paced":
         seconds = float(step["seconds"])
         return ToolRun("paced", seconds, 1, fps=float(step["fps"]), limit_s=1.5 * seconds)
