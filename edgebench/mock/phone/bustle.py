@@ -3,46 +3,61 @@
 from __future__ import annotations
 
 import os
+import time
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 MARK = "EDGEBENCH_MOCK_PHONE"
 """In the environment of everything that runs on a simulated phone: its folder."""
+LOOKS = 3
+FORGET_S = 2.0
+"""Who was found to be a stranger is looked at again after this long: a number is used for another process at times."""
 
 
 class Bustle:
     """Looks through this machine's processes (Linux; elsewhere nothing is seen).
 
-    A process of the phone that was running at two looks in a row counts as a busy core.
+    A process of the phone that was running at three looks in a row counts as a busy core.
     """
 
-    def __init__(self, folder: Path, proc: Path = Path("/proc")) -> None:
+    def __init__(self, folder: Path, proc: Path = Path("/proc"), seconds: Callable[[], float] = time.monotonic) -> None:
         self._mark = f"{MARK}={folder}\0".encode()
         self._proc = proc
-        self._ours: dict[tuple[str, str], bool] = {}
-        self._running: set[tuple[str, str]] = set()
+        self._seconds = seconds
+        self._strangers: set[str] = set()
+        self._forget_s = 0.0
+        self._running: Counter[tuple[str, str]] = Counter()
 
     def busy(self) -> int:
         """Look once more. Returns the number of busy cores."""
-        seen: dict[tuple[str, str], bool] = {}
-        running = set()
-        for pid in self._pids():
-            try:
-                fields = (self._proc / pid / "stat").read_text(errors="replace").rpartition(")")[2].split()
-                who = (pid, fields[19])
-                seen[who] = self._ours[who] if who in self._ours else self._is_ours(pid)
-            except (OSError, IndexError):
-                continue
-            if seen[who] and fields[0] == "R":
-                running.add(who)
-        count = len(running & self._running)
-        self._ours, self._running = seen, running
-        return count
+        now_s = self._seconds()
+        if now_s >= self._forget_s:
+            self._strangers.clear()
+            self._forget_s = now_s + FORGET_S
+        pids = self._pids()
+        self._strangers &= pids
+        running: Counter[tuple[str, str]] = Counter()
+        for pid in pids - self._strangers:
+            who = self._who_runs(pid)
+            if who is not None:
+                running[who] = self._running[who] + 1
+        self._running = running
+        return sum(looks >= LOOKS for looks in running.values())
 
-    def _pids(self) -> list[str]:
+    def _who_runs(self, pid: str) -> tuple[str, str] | None:
+        """Number and start of a process, if it is the phone's and runs."""
         try:
-            return [name for name in os.listdir(self._proc) if name.isdigit()]  # noqa: PTH208 - every few moments
-        except OSError:
-            return []
+            if self._mark not in (self._proc / pid / "environ").read_bytes() + b"\0":
+                self._strangers.add(pid)
+                return None
+            fields = (self._proc / pid / "stat").read_text(errors="replace").rpartition(")")[2].split()
+            return (pid, fields[19]) if fields[0] == "R" else None
+        except (OSError, IndexError):
+            return None
 
-    def _is_ours(self, pid: str) -> bool:
-        return self._mark in (self._proc / pid / "environ").read_bytes() + b"\0"
+    def _pids(self) -> set[str]:
+        try:
+            return {name for name in os.listdir(self._proc) if name.isdigit()}  # noqa: PTH208 - every few moments
+        except OSError:
+            return set()

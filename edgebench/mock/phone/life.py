@@ -16,7 +16,8 @@ from edgebench.mock.phone.tree import PhoneTree
 
 TICK_S = 0.005
 SLOW_S = 0.1
-LOOK_S = 0.25
+LOOK_S = (0.02, 0.1)
+"""Between looks for busy loops, at least and at most: a fast phone's burn is over soon."""
 LONGEST_WAIT_S = 0.05
 
 
@@ -34,6 +35,7 @@ class Life:
         self._lock = threading.RLock()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._live, name="phone-life", daemon=True)
+        self._look_s = min(max(0.25 / speed, LOOK_S[0]), LOOK_S[1])
         self._slow_due_s = self._look_due_s = 0.0
 
     def __enter__(self) -> Life:
@@ -85,7 +87,7 @@ class Life:
         while not self._over.wait(TICK_S * self._rng.uniform(0.5, 1.5)):
             now_s = time.perf_counter()
             if now_s >= self._look_due_s:
-                self._look_due_s = now_s + LOOK_S
+                self._look_due_s = now_s + self._look_s
                 self._follow(self._bustle.busy())
             slow = now_s >= self._slow_due_s
             if slow:
