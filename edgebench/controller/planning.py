@@ -53,11 +53,12 @@ def resolve_settings(
     )
 
 
-def extend_for_power(settings: Settings, rate_hz: float | None) -> tuple[Settings, list[str]]:
+def extend_for_power(settings: Settings, rate_hz: float | None, *, unsure_s: float = 0.0) -> tuple[Settings, list[str]]:
     """Lengthen soak, paced pass and idles so that a slow power source gives enough samples.
 
     Measurement.md, section 7: 100/f s (quick: 20/f s) unless `--soak` was given, each idle 20/f s.
-    Without a source (`rate_hz` None) there is nothing to idle for. Returns the settings and what to tell the user.
+    Without a source (`rate_hz` None) there is nothing to idle for. `unsure_s`: how far a look at either end of an idle
+    may be of the load beside it. Returns the settings and what to tell the user.
     """
     if rate_hz is None:
         return _replace(settings, idle_s=0.0), []
@@ -67,10 +68,11 @@ def extend_for_power(settings: Settings, rate_hz: float | None) -> tuple[Setting
         changes["soak_s"] = needed
     if settings.target_fps and needed > settings.paced_s:
         changes["paced_s"] = needed
-    if JITTER_ROOM * 20 / rate_hz > settings.idle_s:
-        changes["idle_s"] = JITTER_ROOM * 20 / rate_hz
+    idle_needed = JITTER_ROOM * 20 / rate_hz + 2 * unsure_s
+    if idle_needed > settings.idle_s:
+        changes["idle_s"] = idle_needed
     told = [
-        f"{name.removesuffix('_s')} extended to {value:.0f} s: the power source gives {rate_hz:g} samples a second"
+        f"{name.removesuffix('_s')} extended to {value:.0f} s: the power source gives {rate_hz:.3g} samples a second"
         for name, value in changes.items()
     ]
     return _replace(settings, **changes), told

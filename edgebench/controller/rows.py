@@ -133,7 +133,8 @@ def prepare_row(device: DeviceSession, session: Session, request: RowRequest, vi
     view.phase(device.entry.name, "preflight", request.label)
     runtime, native, told = _fit(device, request, view)
     _check_power(device, request.settings)
-    settings, extensions = extend_for_power(request.settings, _power_rate(device, request))
+    rate_hz, unsure_s = _power_pace(device, request)
+    settings, extensions = extend_for_power(request.settings, rate_hz, unsure_s=unsure_s)
     for line in extensions:
         view.tell(f"{device.entry.name}: {line}")
     try:
@@ -209,14 +210,15 @@ METER_HZ = 1.0
 """Rate assumed of an external meter whose file does not show it yet."""
 
 
-def _power_rate(device: DeviceSession, request: RowRequest) -> float | None:
-    """Samples a second of the power source, None where there is none."""
+def _power_pace(device: DeviceSession, request: RowRequest) -> tuple[float | None, float]:
+    """Samples a second of the power source, None where there is none; and by how much (s) their times are unsure."""
     settings = request.settings
     if request.power_csv:
-        return meter_rate_hz(Path(request.power_csv)) or METER_HZ
+        return meter_rate_hz(Path(request.power_csv)) or METER_HZ, 0.0
     if settings.power == "off":
-        return None
+        return None, 0.0
     for source in device.sources(settings):
         if str(source.get("name", "")).startswith("power") and source.get("state") == "ok":
-            return min(settings.power_hz, float(source.get("rate_hz") or settings.power_hz))
-    return None
+            rate_hz = min(settings.power_hz, float(source.get("rate_hz") or settings.power_hz))
+            return rate_hz, float(source.get("unsure_s") or 0.0)
+    return None, 0.0

@@ -85,3 +85,11 @@ def test_planned_time_adds_up() -> None:
 
 def test_loading_is_bounded_by_max_time() -> None:
     assert LOAD_LIMIT_LEAST_S < LOAD_LIMIT_S
+
+
+def test_a_gauge_whose_looks_are_late_idles_longer():
+    surely, _ = extend_for_power(resolve_settings(mode="quick"), 1.0)
+    late, told = extend_for_power(resolve_settings(mode="quick"), 1.0, unsure_s=1.0)
+    assert (surely.idle_s, late.idle_s) == (21.0, 23.0)
+    assert late.soak_s == surely.soak_s
+    assert any("idle extended to 23 s" in line for line in told)

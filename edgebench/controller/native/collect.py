@@ -51,7 +51,7 @@ def collect_native(
         version=use.version,
         least_iterations=context.settings.min_iterations,
     )
-    told += read.events
+    told += [{"ev": "facts", "t": 0, "facts": context.session.device.facts}, *read.events]
     saved = _fidelity(device, use, base, events, work)
     if saved is not None:
         told = [_named(event, use) if event.get("ev") == "outputs" else event for event in told]
