@@ -170,7 +170,7 @@ class ShellPhone:
         """End the job that a test has left running."""
         leases = sorted((self.home / "lease").glob("*"), key=lambda link: int(link.name))
         if leases:
-            self.run("stop", self.home / "jobs" / os.readlink(leases[-1]).split(" ")[4])
+            self.run("stop", self.home / "jobs" / str(leases[-1].readlink()).split(" ")[4])
 
     def processes(self) -> list[int]:
         """The processes that this device's agent has started, however they are called; those that have ended not."""

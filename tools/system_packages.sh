@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs (as root) or names (as anybody else) the Debian packages that the given parts need.
-# usage: system_packages.sh PYTHON [venv] [sshd] [shells] [shells]
+# usage: system_packages.sh PYTHON [venv] [sshd] [shells]
 set -eu
 python=${1:?a Python interpreter}
 shift
@@ -17,12 +17,6 @@ for part in "$@"; do
         # what phones have for a shell, and what minimal boards have
         for shell in dash mksh busybox toybox; do
             command -v $shell >/dev/null || missing="$missing $shell"
-        done
-        ;;
-    shells)
-        # the user lands that the sh agent is tested in: Android's shell and its commands, and busybox
-        for name in mksh toybox busybox; do
-            command -v "$name" >/dev/null || missing="$missing $name"
         done
         ;;
     *) echo "system_packages.sh: unknown part $part" >&2; exit 2 ;;

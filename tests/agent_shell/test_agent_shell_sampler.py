@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,7 @@ def test_the_hosts_intervals_are_used_round_and_round(phone: ShellPhone, timed: 
     root, path = (Path("/"), str(value)) if timed else (None, "/sys/value")
     _, rows = sampled(phone, "jitter 0.05 0.2", f"source a {path}", sleep="1.2", root=root)
     times = [int(row[0]) for row in rows]
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(times)]
     assert len(gaps) >= 6
     assert all(gap >= 4 for gap in gaps[0::2])
     assert all(gap >= 19 for gap in gaps[1::2])

@@ -28,7 +28,7 @@ def test_the_same_bytes_from_a_checkout_with_other_line_ends(tmp_path: Path) -> 
 
 def test_another_source_another_name(tmp_path: Path) -> None:
     shutil.copytree(SOURCES, tmp_path, dirs_exist_ok=True)
-    with open(tmp_path / PARTS[0], "a") as part:
+    with (tmp_path / PARTS[0]).open("a") as part:
         part.write("# changed\n")
     assert build_script(tmp_path).sha256 != build_shell_agent().sha256
 
