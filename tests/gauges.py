@@ -19,6 +19,7 @@ class TrueGauge:
     rate_hz: float | None = 1.0
     noise: float = 0.02
     charger_w: float = 0.0
+    gain: float = 1.0
     seed: int = 0
 
 
@@ -45,5 +46,5 @@ def _converted(gauge: TrueGauge, watts: float, rng: random.Random) -> tuple[int,
     drawn = watts - gauge.charger_w
     volts = 3.9 - 0.1 * drawn / 3.9
     amps = drawn / volts * (1 + rng.gauss(0, gauge.noise))
-    counts = -gauge.sign * amps * gauge.per_a
+    counts = -gauge.sign * amps * gauge.per_a * gauge.gain
     return round(counts / gauge.step) * gauge.step, round(volts * 1e3) * 1000

@@ -156,8 +156,8 @@ def _surprise(unit: str, sign: int, prior: Prior) -> str | None:
 def update_rate(*windows: Sequence[Sample]) -> float | None:
     """How often a gauge looks (Hz), by the times at which its reading changed; None where it hardly ever did.
 
-    A reading may repeat, so that some intervals hold several periods: each counts as the whole number of periods that
-    it is nearest to. Never more than the rate at which it was asked.
+    A reading may repeat, so that some intervals hold several periods: each counts as the whole number of the shortest
+    (its fifth part, then reckoned anew) that it is nearest to. Never more than the rate at which it was asked.
     """
     intervals: list[float] = []
     asked: list[float] = []
@@ -165,11 +165,10 @@ def update_rate(*windows: Sequence[Sample]) -> float | None:
         changed = [after.t_s for before, after in pairwise(window) if before.current != after.current]
         intervals += [after - before for before, after in pairwise(changed)]
         asked += [after.t_s - before.t_s for before, after in pairwise(window)]
-    if len(intervals) < 3 or not any(asked):
+    if len(intervals) < 3 or min(intervals) <= 0:
         return None
-    period = median(intervals)
-    if period <= 0:
-        return None
-    periods = sum(max(1, round(interval / period)) for interval in intervals)
-    rate = periods / sum(intervals)
+    period = sorted(intervals)[len(intervals) // 5]
+    for _ in range(3):
+        period = sum(intervals) / sum(max(1, round(interval / period)) for interval in intervals)
+    rate = 1 / period
     return min(rate, len(asked) / sum(asked))

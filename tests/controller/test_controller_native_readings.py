@@ -119,7 +119,12 @@ def sorted_job(lines: Iterable[str], layout: dict[str, Any], job: list[dict[str,
 def energy(source: PowerSource, session: Session) -> ItemEnergy:
     """J an item for one item a second."""
     last = float(source.trace.t_ns[-1]) / NS
-    spans = [(60.0, session.soak[0]), session.soak, (session.soak[1], min(session.end, last))]
+    margin = 2 * source.sensor.clock_s
+    spans = [
+        (60 + margin, session.soak[0] - margin),
+        session.soak,
+        (session.soak[1] + margin, min(session.end - margin, last)),
+    ]
     before, busy, after = (measure_window(source.trace, round(a * NS), round(b * NS)) for a, b in spans)
     return per_item(busy, before, after, session.soak[1] - session.soak[0], source.sensor)
 
@@ -132,8 +137,10 @@ def errors(kind: str, seeds: int, soak_s: float) -> dict[str, float]:
         if kind == "rails":
             lines, layout = rail_lines(session), RAIL_LAYOUT
         else:
-            rate = 1.0 if kind == "1 Hz" else None
-            lines = gauge_lines(TrueGauge(1e3, -1, rate_hz=rate, seed=seed), session.power, session.end)
+            # a slow gauge's gain is off as well, by what its stated uncertainty holds
+            rate, gain = (1.0, random.Random(f"gain {seed}").gauss(1, 0.03)) if kind == "1 Hz" else (None, 1.0)
+            gauge = TrueGauge(1e3, -1, rate_hz=rate, gain=gain, seed=seed + 5000)
+            lines = gauge_lines(gauge, session.power, session.end)
             layout = GAUGE_LAYOUT
         source = power_source(sorted_job(lines, layout, session.events()))
         assert isinstance(source, PowerSource), source
@@ -147,7 +154,7 @@ def errors(kind: str, seeds: int, soak_s: float) -> dict[str, float]:
     return {"gross": float(np.quantile(gross, 0.95)), "net": float(np.quantile(net, 0.95)), "covered": covered / seeds}
 
 
-LIMITS = {"rails": (60.0, 0.01, 0.01), "10 Hz": (60.0, 0.03, 0.04), "1 Hz": (100.0, 0.15, 0.15)}
+LIMITS = {"rails": (60.0, 0.01, 0.01), "10 Hz": (60.0, 0.03, 0.04), "1 Hz": (112.0, 0.15, 0.15)}
 
 
 @pytest.mark.parametrize("kind", LIMITS)

@@ -69,7 +69,7 @@ def test_it_is_right_or_refused_and_never_wrong(
     unit: str, sign: int, rate_hz: float | None, noise: float, step: int, idle_w: float, more_w: float,
     charger_w: float, seed: int,
 ) -> None:  # fmt: skip
-    gauge = TrueGauge(1 / UNITS[unit], sign, step, rate_hz, noise, charger_w, seed)
+    gauge = TrueGauge(1 / UNITS[unit], sign, step, rate_hz, noise, charger_w, seed=seed)
     found = calibrate(*seen(gauge, idle_w, idle_w + more_w))
     if found.state == "ok":
         assert truly(gauge, found)

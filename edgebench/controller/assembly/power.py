@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from edgebench.controller.assembly.aggregates import chunks_of, gap_share
 from edgebench.controller.events import Ints, JobEvents, Series, StepEvents
 from edgebench.controller.spec import RunContext
 from edgebench.records import Metric, Paced, PowerInfo
@@ -101,13 +102,20 @@ def power_metrics(
         return source, _without(context, source.state, source.why or "")
     metrics: dict[str, Metric] = {}
     soak = job.of_pass("soak")
-    if soak and soak[-1].ok and soak[-1].start_ns.size > 1:
-        metrics |= _soak_energy(context, soak[-1], source)
+    span = soak_span(soak[-1]) if soak and soak[-1].ok else None
+    if span is not None:
+        metrics |= _soak_energy(context, soak[-1], span, source)
     else:
         metrics |= _without(context, "unavailable", "power is read from the soak, and there was none")
     if context.settings.target_fps:
         metrics["power_at_fps"] = _at_fps(job, paced, source)
     return source.info, metrics
+
+
+def _paced_window(step: StepEvents) -> tuple[int, int] | None:
+    """From the first frame's begin to the last's; of a tool's process, from its phase's begin to its end."""
+    starts = step.start_ns
+    return (int(starts[0]), int(starts[-1])) if starts.size > 1 else step.window("paced")
 
 
 def _without(context: RunContext, state: str, why: str) -> dict[str, Metric]:
@@ -116,16 +124,38 @@ def _without(context: RunContext, state: str, why: str) -> dict[str, Metric]:
     return {name: Metric(unit=unit, state=known, why=why) for name, unit in units.items()}
 
 
-def _soak_energy(context: RunContext, step: StepEvents, source: PowerSource) -> dict[str, Metric]:
-    starts = step.start_ns
-    busy = measure_window(source.trace, int(starts[0]), int(starts[-1]))
-    items = (starts.size - 1) * context.ask.batch * context.ask.frames_per_inference
+@dataclass(frozen=True)
+class Span:
+    """The time (ns) over which a soak's energy is counted, the inferences in it, and what else happened in it."""
+
+    begin: int
+    end: int
+    inferences: int
+    besides: str = ""
+
+
+def soak_span(step: StepEvents) -> Span | None:
+    """Whole inferences from the first begin to the last; of a tool's processes, from the first's start to the last's
+    end, warm-ups counted as the inferences they are. None where there is too little of either.
+    """
+    starts, chunks = step.start_ns, chunks_of(step)
+    if starts.size > 1:
+        return Span(int(starts[0]), int(starts[-1]), int(starts.size) - 1)
+    if not chunks:
+        return None
+    besides = f"{len(chunks)} processes, {gap_share(chunks):.0%} of the time their starts"
+    return Span(chunks[0].begin, chunks[-1].end, sum(one.n + one.warmup_n for one in chunks), besides)
+
+
+def _soak_energy(context: RunContext, step: StepEvents, span: Span, source: PowerSource) -> dict[str, Metric]:
+    busy = measure_window(source.trace, span.begin, span.end)
+    items = span.inferences * context.ask.batch * context.ask.frames_per_inference
     idles = [_idle(step, source, name) for name in ("idle-before", "idle-after")]
     energy = per_item(busy, idles[0], idles[1], items, source.sensor)
     metrics = {
-        "power_mean": _watts(busy),
-        "energy_gross": _figure(energy.gross),
-        "energy_net": _figure(energy.net),
+        "power_mean": _watts(busy, span.besides),
+        "energy_gross": _figure(energy.gross, span.besides),
+        "energy_net": _figure(energy.net, span.besides),
     }
     if energy.idle_watts is None:
         metrics["power_idle"] = Metric(unit="W", state="unavailable", why=energy.net.why or busy.why)
@@ -142,7 +172,9 @@ def _idle(step: StepEvents, source: PowerSource, name: str) -> WindowEnergy:
     trace = source.trace
     # the last idle ends the job and with it the sampler, whose last reading lies a little before
     last = int(trace.t_ns[-1]) - (trace.window_ns // 2 if trace.kind == "windowed" else 0)
-    begin, end = window[0], min(window[1], last)
+    # a slow sensor's looks next to the window's ends may be of the load
+    margin = int(2 * source.sensor.clock_s * NS_PER_S)
+    begin, end = window[0] + margin, min(window[1] - margin, last)
     if end <= begin:
         return WindowEnergy(0.0, 0, why=f"no readings in {name}")
     return measure_window(trace, begin, end)
@@ -156,7 +188,7 @@ def idle_bounds(step: StepEvents) -> Ints | None:
     return np.asarray([*before, *after], np.int64)
 
 
-def _watts(window: WindowEnergy) -> Metric:
+def _watts(window: WindowEnergy, besides: str = "") -> Metric:
     if window.watts is None:
         return Metric(unit="W", state="unavailable", why=window.why)
     return Metric(
@@ -167,15 +199,16 @@ def _watts(window: WindowEnergy) -> Metric:
         k=1,
         n=window.samples,
         window="soak",
-        method=f"{window.blocks} blocks of the soak",
+        method="; ".join(part for part in (f"{window.blocks} blocks of the soak", besides) if part),
         why=window.interval_why,
     )
 
 
-def _figure(figure: Figure) -> Metric:
+def _figure(figure: Figure, besides: str = "") -> Metric:
     if figure.mj_per_item is None:
         return Metric(unit="mJ", state="unavailable", why=figure.why)
     total = figure.u_mj_per_item
+    errors = f"u = {total:.3g} mJ with the sensor's own errors" if total is not None else ""
     return Metric(
         unit="mJ",
         value=figure.mj_per_item,
@@ -184,7 +217,7 @@ def _figure(figure: Figure) -> Metric:
         k=1,
         window="soak",
         statistic="per item",
-        method=f"u = {total:.3g} mJ with the sensor's own errors" if total is not None else None,
+        method="; ".join(part for part in (errors, besides) if part) or None,
         why=figure.why,
     )
 
@@ -196,8 +229,10 @@ def _at_fps(job: JobEvents, paced: Paced | None, source: PowerSource) -> Metric:
     if not paced.held:
         why = f"cannot hold {paced.target_fps:g} FPS: {paced.miss_share:.1%} of the frames missed"
         return Metric(unit="W", state="unavailable", why=why)
-    starts = job.of_pass("paced")[-1].start_ns
-    found = _watts(measure_window(source.trace, int(starts[0]), int(starts[-1])))
+    window = _paced_window(job.of_pass("paced")[-1])
+    if window is None:
+        return Metric(unit="W", state="unavailable", why="the paced pass told nothing of its window")
+    found = _watts(measure_window(source.trace, *window))
     import msgspec
 
     return msgspec.structs.replace(found, window="paced", method=None)

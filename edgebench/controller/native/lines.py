@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from edgebench.phones.numbers import integer
 
 NS_PER_CS = 10_000_000
+MAX_CS = 10**11
+"""Thirty years: later is garbage, and would not fit 64 bits as ns."""
 
 
 @dataclass
@@ -32,7 +34,7 @@ def take_apart(lines: Iterable[str]) -> RawReadings:
         stamp, _, rest = line.partition(" ")
         name, _, values = rest.partition(" ")
         t_cs = integer(stamp)
-        if t_cs is None or not name or not 0 <= t_cs < 10**12 or t_cs < latest.get(name, 0):
+        if t_cs is None or not name or not 0 <= t_cs < MAX_CS or t_cs < latest.get(name, 0):
             found.damaged += 1
             continue
         latest[name] = t_cs

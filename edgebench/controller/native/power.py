@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -28,9 +29,14 @@ GAUGE_GAIN = 0.03
 """Standard uncertainty of a fuel gauge's gain: "a few per cent" is what is said of them; nobody measured it."""
 CACHE_S = 0.05
 """Age that the rails' driver lets its counters have (gs201 odpm.c)."""
+ONE_SIDED = math.sqrt(3)
+"""Ages lie between 0 and the longest: their root mean square is that much less."""
 SAME_LOOK_NS = 100_000_000
 AFTER_NS = 2 * NS
 """The look after the end is needed to know the power up to it."""
+FAST = 0.5
+LATE = 1.2
+"""Periods after which an unchanged reading was a new look, one period after the last, that found the same."""
 MAINS = ("charging", "full", "not", "not charging")
 """States in which a charger, not the battery, feeds the phone; the sampler keeps the first word."""
 MAINS_SHARE = 0.05
@@ -116,7 +122,7 @@ def _gauge_power(name: str, looks: list[Look], chosen: Mapping[str, Any], job: J
         "rate_hz": rate,
         "update_hz": rate,
         "gain_share": GAUGE_GAIN,
-        "clock_s": math.hypot(STAMP_S / math.sqrt(12), 0.5 / rate if rate else 0.0),
+        "clock_s": math.hypot(STAMP_S / ONE_SIDED, 0.5 / rate if rate else 0.0),
         "calibration": _calibration(gauge),
     }
     return PowerEvents([source, *reading_event(name, ["battery"], rows)], gauge)
@@ -134,16 +140,20 @@ def _calibration(gauge: Gauge) -> dict[str, Any]:
 
 
 def own_looks(looks: Sequence[Look], rate_hz: float | None) -> list[Look]:
-    """The looks that the gauge itself took: a changed reading, or the same one again after its period.
+    """The looks that the gauge itself took: a changed reading, or the same one again, where a change is overdue.
 
-    In between it shows the old reading: taken as a reading of that moment it would lag by half a period.
+    In between it shows the old reading: taken as a reading of that moment it would lag by half a period. A gauge about
+    as fast as it was asked took every one.
     """
-    if not rate_hz or not looks:
+    seconds = (looks[-1].t_ns - looks[0].t_ns) / NS if looks else 0.0
+    if not rate_hz or rate_hz * seconds > FAST * len(looks):
         return list(looks)
-    kept = [looks[0]]
-    for look in looks[1:]:
-        changed = look.sample.current != kept[-1].sample.current
-        if changed or (look.t_ns - kept[-1].t_ns) * rate_hz >= NS:
+    kept, period_ns = [looks[0]], round(NS / rate_hz)
+    for before, look in pairwise(looks):
+        unbroken = look.t_ns - before.t_ns <= period_ns
+        if unbroken and look.t_ns - kept[-1].t_ns >= LATE * period_ns:
+            kept.append(replace(before, t_ns=kept[-1].t_ns + period_ns))
+        if look.sample.current != kept[-1].sample.current:
             kept.append(look)
     return kept
 
@@ -225,6 +235,6 @@ def _rail_power(name: str, counters: Sequence[tuple[int, dict[str, int]]], chose
         "total": list(chosen.get("total") or ()) or None,
         "total_why": None if chosen.get("total") else "no profile says which rails add up",
         "rate_hz": rate,
-        "clock_s": math.hypot(STAMP_S, CACHE_S) / math.sqrt(12),
+        "clock_s": math.hypot(STAMP_S, CACHE_S) / ONE_SIDED,
     }
     return PowerEvents([source, *reading_event(name, columns, rows)])
