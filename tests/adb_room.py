@@ -138,7 +138,10 @@ class AdbServer:
         self.run("disconnect", daemon.address)
 
     def await_state(self, daemon: AdbDaemon, state: str) -> None:
-        """Return when the server lists the phone in that state; woken by the server's own events."""
+        """Return when the server lists the phone in that state; woken by the server's own events.
+
+        An adb before platform-tools 30 or so does not tell its trackers of `unauthorized`: `state` does there.
+        """
         with contextlib.closing(self.client().track_devices()) as events:
             for event in events:
                 if event.serial == daemon.address and event.status == state:

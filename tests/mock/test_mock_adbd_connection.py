@@ -98,6 +98,20 @@ def test_nothing_but_the_greeting_is_answered_before_the_greeting(daemon):
     assert first[:4] == b"CNXN"
 
 
+def test_an_old_phone_refuses_a_wrong_checksum(tmp_path):
+    whole = wire.encode(Packet(OPEN, 1, 0, b"shell:echo hello\0"))
+    hello = wire.encode(Packet(CNXN, wire.VERSION_WITH_CHECKSUMS, 4096, b"host::\0"))
+    with AdbDaemon(PlainPhone(tmp_path / "phone"), version=wire.VERSION_WITH_CHECKSUMS) as old:
+        with dial(old) as link, link.makefile("rb") as reader:
+            link.sendall(hello + whole)
+            wire.verify(wire.read_packet(reader.read))
+            assert wire.read_packet(reader.read).command == OKAY
+        with dial(old) as link, link.makefile("rb") as reader:
+            link.sendall(hello + whole[:-2] + b"O\0")
+            assert wire.read_packet(reader.read).command == CNXN
+            assert reader.read() == b""
+
+
 def test_an_unknown_service_is_closed_with_no_stream_of_ours(daemon):
     with dial(daemon) as link, link.makefile("rb") as reader:
         link.sendall(HELLO + wire.encode(Packet(OPEN, 77, 0, b"nothing-like-it:\0")))

@@ -99,7 +99,7 @@ def test_a_client_that_goes_hangs_up_its_shell_but_not_what_the_shell_detached(a
         detached_pid = int((tmp / "told").read_text())
         client.kill()
     assert (tmp / "told").read_text() == "hung up\n"
-    assert (Path("/proc") / str(detached_pid) / "cmdline").read_bytes() == b"sleep\x001000\x00"
+    assert b"sleep" in (Path("/proc") / str(detached_pid) / "cmdline").read_bytes()  # empty for one that ended
 
 
 def test_a_child_that_keeps_an_output_open_keeps_the_command_open(adb, daemon):
