@@ -232,3 +232,11 @@ def test_a_cable_that_stays_ends_the_job(phone: ShellPhone, says: str, why: str)
     events = phone.carry_out(job)
     assert (events[-1]["code"], events[-1]["message"], events[-1]["steps_done"]) == ("timeout", why, 0)
     assert (of(events, "step"), knob.read_text()) == ([], "a\n")
+
+
+def test_the_governors_are_told_before_and_after(phone: ShellPhone) -> None:
+    for name, governor in (("policy0", "schedutil"), ("policy4", 'odd "one"')):
+        phone.put(f"/sys/devices/system/cpu/cpufreq/{name}/scaling_governor", governor + "\n")
+    phone.put("/sys/devices/system/cpu/cpufreq/policy7/related_cpus", "7\n")  # its governor nobody may read
+    told = {event["when"]: event["pins"] for event in of(looked(phone), "prepared")}
+    assert told == dict.fromkeys(("before", "after"), {"governor": {"policy0": "schedutil", "policy4": 'odd "one"'}})

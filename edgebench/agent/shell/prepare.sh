@@ -131,7 +131,21 @@ prepared() {
     [ -z "$PREPARED" ] || return 0
     pair_through
     PREPARED=yes
-    tell prepared ",\"when\":\"before\",\"set\":[${SET_LIST#,}],\"pins\":{}"
+    pins
+    tell prepared ",\"when\":\"before\",\"set\":[${SET_LIST#,}],\"pins\":$PINS"
+}
+
+# Sets PINS: what can be pinned, as it is now, in the Python agent's words.
+pins() {
+    PINS=
+    for POLICY in "$ROOT"/sys/devices/system/cpu/cpufreq/policy*; do
+        PIN=
+        { read -r PIN <"$POLICY/scaling_governor"; } 2>/dev/null
+        [ -n "$PIN" ] || continue
+        quote "$PIN"
+        PINS="$PINS,\"policy${POLICY##*/policy}\":$QUOTED"
+    done
+    PINS="{\"governor\":{${PINS#,}}}"
 }
 
 # How the settings held: asked again, before anything is put back. Pairs are not asked: their lists are gone by then.
@@ -147,7 +161,8 @@ prepared_after() {
         read_setting
         [ "$OLD" = "$NEW" ] || note_lost
     done
-    tell prepared ",\"when\":\"after\",\"lost\":[${LOST#,}],\"pins\":{}"
+    pins
+    tell prepared ",\"when\":\"after\",\"lost\":[${LOST#,}],\"pins\":$PINS"
 }
 
 note_lost() {
