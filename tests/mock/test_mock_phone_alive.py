@@ -70,6 +70,27 @@ class TestCommands:
         assert phone.shell("su -c id")[0] == 127
         assert phone.said("id -u; uname -m; nproc") == "2000\naarch64\n8"
 
+    def test_uname_gives_what_was_asked_for(self, phone):
+        assert phone.said("uname") == "Linux"
+        assert phone.said("uname -r -m") == phone.said("uname -mr") == "4.14.180-simulated aarch64"
+        assert phone.said("uname -a").split()[::6] == ["Linux", "aarch64"]
+
+    def test_a_screen_that_is_locked(self, phone, tmp_path):
+        assert "mScreenOn=true\n  mScreenLocked=false\n" in phone.said("dumpsys deviceidle")
+        with Alive(tmp_path / "a", "pixel-8", "screen-locked") as locked:
+            assert "mScreenOn=false\n  mScreenLocked=true\n" in locked.said("dumpsys deviceidle")
+            assert "mWakefulness=Asleep" in locked.said("dumpsys power")
+            assert "isKeyguardShowing=true" in locked.said("dumpsys window")
+
+    def test_garbage_and_nonsense(self, tmp_path):
+        with Alive(tmp_path / "a", "oneplus-7t", "garbage-dumpsys") as odd:
+            assert odd.said("dumpsys battery") == odd.said("dumpsys thermalservice") != ""
+            assert "level: 72" not in odd.said("dumpsys battery")
+        with Alive(tmp_path / "b", "oneplus-7t", "hot-nonsense") as hot:
+            text = hot.said("dumpsys thermalservice")
+            assert "mValue=-99.900" in text
+            assert "mValue=8900.000" in text
+
     def test_properties(self, phone):
         assert phone.said("getprop ro.product.model") == "HD1903"
         assert phone.said("getprop persist.demo.lines") == "first\nsecond]: [third"

@@ -94,10 +94,17 @@ def window(body: PhoneBody, _: Wish) -> str:
     return "\n    ".join(["WINDOW MANAGER POLICY STATE (dumpsys window policy)", *rows])
 
 
-def deviceidle(_: PhoneBody, wish: Wish) -> str:
-    """`dumpsys deviceidle`."""
+def deviceidle(body: PhoneBody, wish: Wish) -> str:
+    """`dumpsys deviceidle`: doze, and whether the screen is on and locked."""
     enabled = str(wish("deviceidle") != "off").lower()
-    return f"  Settings:\n    inactive_to=+30m0s0ms\n  mLightEnabled={enabled}  mDeepEnabled={enabled}\n  mState=ACTIVE"
+    locked = body.faults.has("screen-locked")
+    awake = str((wish("wakefulness") or ("Asleep" if locked else "Awake")) == "Awake").lower()
+    return "\n".join([
+        "  Settings:", "    light_after_inactive_to=+3m0s0ms", "    inactive_to=+30m0s0ms",
+        f"  mLightEnabled={enabled}  mDeepEnabled={enabled}", "  mForceIdle=false", "  mUseMotionSensor=true",
+        f"  mScreenOn={awake}", f"  mScreenLocked={str(locked).lower()}", "  mNetworkConnected=true",
+        f"  mCharging={str(body.plugged).lower()}", "  mState=ACTIVE mLightState=ACTIVE",
+    ])  # fmt: skip
 
 
 def surfaceflinger(body: PhoneBody, _: Wish) -> str:

@@ -33,6 +33,7 @@ class PhoneTree:
         self._proc(body.form)
         self._clocks = [self._cluster(number) for number in range(len(body.form.clusters))]
         self._zones = [self._zone(index, name) for index, name in enumerate(ZONES)]
+        self._cooling = [self._cooling_device(index) for index in range(len(self._clocks))]
         self._battery = self._battery_files(body.form.gauge.readable or rooted)
         self._gpu = self._gpu_files() if body.form.gpu_clocks else []
         self._odpm = self._odpm_files() if body.form.rails else []
@@ -91,6 +92,11 @@ class PhoneTree:
         self._tree.fixed(f"{THERMAL}/thermal_zone{index}/type", name)
         return self._tree.cell(f"{THERMAL}/thermal_zone{index}/temp", 0)
 
+    def _cooling_device(self, index: int) -> Cell:
+        self._tree.fixed(f"{THERMAL}/cooling_device{index}/type", f"thermal-cpufreq-{index}")
+        self._tree.fixed(f"{THERMAL}/cooling_device{index}/max_state", self._body.form.heat.levels)
+        return self._tree.cell(f"{THERMAL}/cooling_device{index}/cur_state", 0)
+
     def _battery_files(self, readable: bool) -> dict[str, Cell]:
         names = ("current_now", "voltage_now", "temp", "capacity", "status", "uevent")
         if readable:
@@ -102,6 +108,7 @@ class PhoneTree:
     def _gpu_files(self) -> list[Cell]:
         paths = (f"{KGSL}/gpubusy", f"{KGSL}/devfreq/cur_freq")
         if self._rooted:
+            self._tree.fixed(f"{KGSL}/devfreq/governor", "msm-adreno-tz")
             return [self._tree.cell(path) for path in paths]
         for path in paths:
             self._tree.unreadable(path)
@@ -111,6 +118,7 @@ class PhoneTree:
         rails = self._body.form.rails
         cells = []
         for device in range((len(rails) + CHANNELS - 1) // CHANNELS):
+            self._tree.fixed(f"{ODPM}{device}/name", f"s2mpg1{4 + device}-odpm")
             if not self._rooted:
                 for name in ("energy_value", "enabled_rails"):
                     self._tree.unreadable(f"{ODPM}{device}/{name}")
@@ -145,6 +153,8 @@ class PhoneTree:
         hot = self._body.temperatures
         for cell, celsius in zip(self._zones, (hot.cpu, hot.gpu, hot.skin, hot.battery), strict=True):
             cell.set(round(celsius * 1000))
+        for cell in self._cooling:
+            cell.set(self._body.throttle_level)
         self._show_gpu()
         self._show_proc(seconds, working)
         self._show_uevent(hot.battery)
