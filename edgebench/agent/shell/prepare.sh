@@ -138,6 +138,7 @@ prepared() {
 # Sets PINS: what can be pinned, as it is now, in the Python agent's words.
 pins() {
     PINS=
+    set +f
     for POLICY in "$ROOT"/sys/devices/system/cpu/cpufreq/policy*; do
         PIN=
         { read -r PIN <"$POLICY/scaling_governor"; } 2>/dev/null
@@ -145,6 +146,7 @@ pins() {
         quote "$PIN"
         PINS="$PINS,\"policy${POLICY##*/policy}\":$QUOTED"
     done
+    set -f
     PINS="{\"governor\":{${PINS#,}}}"
 }
 
