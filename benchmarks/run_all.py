@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 
+import adb_copy
 import help_time
 import loop_cost
 import loop_ratio
@@ -23,6 +24,7 @@ BENCHMARKS: dict[str, Measure] = {
     "the loop's own cost": loop_cost.measure,
     "telemetry": telemetry.measure,
     "SSH copies": ssh_copy.measure,
+    "ADB copies": adb_copy.measure,
     "start-up": startup.measure,
     "help": help_time.measure,
     "store": store_figures.measure,
