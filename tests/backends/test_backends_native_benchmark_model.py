@@ -245,6 +245,7 @@ FAILURES = {
     "FATAL: The size of /x/in0.bin is 3 bytes. It should be 12 bytes.": (134, "bad-input"),
     "terminate called after throwing an instance of 'std::bad_alloc'": (134, "oom"),
     "Segmentation fault": (139, "crashed"),
+    '/data/local/tmp/t/benchmark_model: 1: Syntax error: word unexpected (expecting ")")': (2, "tool-wrong-abi"),
     "ERROR: Failed to parse flag --num_runs=x": (1, "bad-input"),
 }
 
@@ -259,6 +260,12 @@ def test_a_failure_has_its_code_and_the_tools_own_line(line: str) -> None:
     )
     assert report.inference is None
     assert "STARTING!" in (report.raw or "")
+
+
+def test_a_file_that_a_shell_tried_to_read_is_of_the_wrong_processor_and_its_line_printable() -> None:
+    report = parse("/t/benchmark_model: 1: \x7fELF\x02\x01\x01\x03: not found\n", exit_code=127)
+    assert report.code == "tool-wrong-abi"
+    assert report.message == "/t/benchmark_model: 1: ?ELF?: not found"
 
 
 def test_a_flex_model_names_its_operator() -> None:

@@ -234,6 +234,13 @@ def test_a_tool_lying_there_is_used_where_the_user_has_none(tmp_path: Path, regi
     assert (found.path, found.host, found.has_flex) == ("/data/local/tmp/benchmark_model", None, None)
 
 
+def test_what_was_pushed_once_and_removed_since_is_not_used(registry: Registry) -> None:
+    path = f"/data/local/tmp/edgebench/tools/{'ab' * 32}/benchmark_model"
+    left = {"tools": [{"name": "benchmark_model", "path": path, "sha256": "ab" * 32}]}
+    with pytest.raises(RowFailure, match="has no benchmark_model"):
+        find_tool(PHONE | left, "benchmark_model", "phone", registry)
+
+
 def test_no_tool_and_one_of_another_processor_are_different_failures(tmp_path: Path, registry: Registry) -> None:
     with pytest.raises(RowFailure) as missing:
         find_tool(PHONE, "benchmark_model", "phone", registry)

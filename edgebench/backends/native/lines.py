@@ -16,6 +16,7 @@ _PYTHON = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[,.\d]* ([A-Z]+) [\w.]+: ?"
 _LEVEL = re.compile(r"(VERBOSE|DEBUG|INFO|WARNING|WARN|ERROR|FATAL): ?")
 _SOURCE = re.compile(r"\[[\w./+-]{1,200}:\d+\] ?")
 _LETTERS = {"V": "VERBOSE", "D": "DEBUG", "I": "INFO", "W": "WARN", "E": "ERROR", "F": "FATAL"}
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
@@ -45,7 +46,8 @@ def _line(raw: str) -> Line:
         if found:
             level, logger, rest = _LETTERS.get(found[1], found[1]), logger or name, rest[found.end() :]
     found = _SOURCE.match(rest)
-    return Line((rest[found.end() :] if found else rest).strip(), level.replace("WARNING", "WARN"), logger)
+    text = _CONTROL.sub("?", rest[found.end() :] if found else rest)
+    return Line(text.strip(), level.replace("WARNING", "WARN"), logger)
 
 
 def number(text: str | None) -> float | None:

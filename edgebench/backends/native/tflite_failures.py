@@ -17,6 +17,8 @@ CODES: tuple[tuple[str, re.Pattern[str]], ...] = (
         re.compile(
             r"not executable: (?:32|64)-bit ELF|Exec format error|cannot execute(?: binary file|: required file)"
             r"|has unexpected e_machine|is (?:32|64)-bit instead of (?:32|64)-bit|wrong ELF class"
+            # a C library hands what it cannot execute to a shell, which stumbles over its first line
+            r"|\?ELF|^/\S+/\w+: 1: (?:Syntax error|\S* ?not found)"
         ),
     ),
     ("permission", re.compile(r"(?:can't execute|benchmark_model|[Ee]xec\w*).{0,80}Permission denied")),

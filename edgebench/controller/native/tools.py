@@ -41,6 +41,11 @@ def find_delegate(facts: Mapping[str, Any], name: str, device: str, registry: Re
     return _found(facts, name, device, "delegate", registry or Registry())
 
 
+def _pushed(one: Mapping[str, Any]) -> bool:
+    """Whether it is what edgebench pushed once: its folder is its hash. It is used only while the user has it."""
+    return str(one["path"]).rpartition("/")[0].endswith(f"/{one.get('sha256')}")
+
+
 def _found(facts: Mapping[str, Any], name: str, device: str, kind: Kind, registry: Registry) -> FoundTool:
     abis = [str(abi) for abi in facts.get("abis") or []]
     entries = [entry for entry in registry.entries() if entry.name == name and entry.kind == kind]
@@ -52,7 +57,7 @@ def _found(facts: Mapping[str, Any], name: str, device: str, kind: Kind, registr
                     name, "", entry.sha256, host=registry.path(entry), has_flex=entry.has_flex, beside=beside
                 )
     for one in facts.get("tools") or []:
-        if one.get("name") == name and one.get("path"):
+        if one.get("name") == name and one.get("path") and not _pushed(one):
             return FoundTool(name, str(one["path"]), str(one.get("sha256") or ""))
     if entries:
         have, wanted = ", ".join(entry.abi for entry in entries), ", ".join(abis) or "a processor that it does not tell"
