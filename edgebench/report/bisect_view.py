@@ -39,6 +39,8 @@ def summary_lines(document: Document) -> list[str]:
     lines += [f"known: {one['text']}; {one['rewrite']} ({one['source']})" for one in document["rewrites"]]
     if document["found"] == "culprit":
         lines.append(_what_follows(document))
+    if document["state"] == "refused" and any(trial["state"] == "wrong" for trial in document["trials"]):
+        lines.append("some parts came out wrong besides: bisect again when nothing is refused any more")
     if document["kept"]:
         lines.append(f"the part is in {document['kept']}, the inputs that it was fed beside it")
     if document["simulated"]:

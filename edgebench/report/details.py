@@ -66,6 +66,8 @@ def _outliers(run: Run) -> str:
 def _placement(run: Run) -> str:
     if run.placement.state != "ok":
         return ""
+    if not run.placement.nodes:  # a tool that counts none has a sentence of its own
+        return f"placement: {run.placement.why}" if run.placement.why else ""
     return "nodes: " + ", ".join(f"{count} on {name}" for name, count in run.placement.nodes.items())
 
 

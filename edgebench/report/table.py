@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 WIDE = 130
 """Columns from which on a table has room for the grades' reasons; on fewer they would break into single words."""
 
+MOST_LABELS = 2
+"""A note under the table names so many rows; of more it says how many they are."""
+
 STATUS_STYLES = {"ok": "green", "unstable": "yellow", "failed": "red", "skipped": "dim"}
 
 
@@ -82,7 +85,15 @@ def notes(runs: Sequence[Run], *, reasons: bool = True) -> list[str]:
         label = f"{run.device.name} {run.variant.label}" if several else run.variant.label
         for line in _notes_of(run, 1 if reasons else 0):
             told.setdefault(line, []).append(label)
-    return [line if len(labels) == len(runs) else f"{', '.join(labels)}: {line}" for line, labels in told.items()]
+    return [_of_whom(line, labels, len(runs)) for line, labels in told.items()]
+
+
+def _of_whom(line: str, labels: Sequence[str], rows: int) -> str:
+    """A line with those it holds for, unless it holds for all; a long list is counted, not read."""
+    if len(labels) == rows:
+        return line
+    shown = ", ".join(labels) if len(labels) <= MOST_LABELS else f"{len(labels)} of {rows} rows"
+    return f"{shown}: {line}"
 
 
 def _notes_of(run: Run, said: int) -> list[str]:

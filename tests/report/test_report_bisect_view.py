@@ -79,6 +79,7 @@ def test_a_culprit_is_named_with_what_is_known_and_where_it_is_kept():
         ({"culprit": [op(3), op(4, kind="MEAN")]}, "the part of operators 3 to 4 (FULLY_CONNECTED, MEAN) is refused"),
         ({"found": "everything", "culprit": []}, "no operator is to blame; `edgebench devices check pixel-8`"),
         ({"found": "undecided", "culprit": []}, "the last part could not be judged"),
+        ({"trials": [Tried(first=0, last=2, state="wrong")]}, "some parts came out wrong besides"),
         ({"found": "flaky"}, "failed once and did not the next time"),
         ({"found": "nothing", "culprit": [], "message": None}, "nothing is refused: m.tflite runs as a whole"),
         ({"found": "nothing", "message": "outputs not compared: no host"}, "; outputs not compared: no host"),

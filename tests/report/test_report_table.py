@@ -63,3 +63,9 @@ def test_a_row_of_aggregates_shows_its_mean_and_says_so():
     assert "12.5" not in wide
     narrow = rendered(runs_table([make_run(metrics=metrics)], reasons=False), 80)
     assert any("mean 4.9" in line for line in narrow)
+
+
+def test_a_note_of_many_rows_counts_them():
+    runs = [graded(make_run(), QUICK, CROWDED) for _ in range(3)] + [failed_run()]
+    lines = notes(runs)
+    assert f"3 of 4 rows: {CROWDED.text} -> {CROWDED.remedy}" in lines
