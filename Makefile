@@ -25,7 +25,7 @@ $(VENV)/.user: pyproject.toml
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml
-	@$(MAKE) --no-print-directory system WANTED="venv sshd shells"
+	@$(MAKE) --no-print-directory system WANTED="venv sshd shells adb"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
 	@touch $@

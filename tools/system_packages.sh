@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs (as root) or names (as anybody else) the Debian packages that the given parts need.
-# usage: system_packages.sh PYTHON [venv] [sshd] [shells]
+# usage: system_packages.sh PYTHON [venv] [sshd] [shells] [adb]
 set -eu
 python=${1:?a Python interpreter}
 shift
@@ -19,6 +19,8 @@ for part in "$@"; do
             command -v $shell >/dev/null || missing="$missing $shell"
         done
         ;;
+    # another release than the one that adbutils carries: its servers are to be used, and left alone
+    adb) command -v adb >/dev/null || missing="$missing adb" ;;
     *) echo "system_packages.sh: unknown part $part" >&2; exit 2 ;;
     esac
 done
