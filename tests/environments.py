@@ -36,7 +36,7 @@ class OldRuntime:
 OLD_RUNTIMES = {
     # The pip that CPython 3.6 brings does not know the manylinux2014 tag of these wheels.
     "3.6": OldRuntime("py36-ort110", ("onnxruntime==1.10.0", "numpy==1.19.5"), pip="pip==21.3.1"),
-    "3.8": OldRuntime("py38-ort119", ("onnxruntime==1.19.2", "numpy==1.24.4")),
+    "3.8": OldRuntime("py38-ort119", ("onnxruntime==1.19.2", "numpy==1.24.4", "tflite-runtime==2.13.0")),
 }
 
 

@@ -101,7 +101,7 @@ class Home(object):
     def __init__(self):
         self.path = tempfile.mkdtemp(prefix="edgebench-child-")
         for name in os.listdir(DATA):
-            if name.endswith(".onnx"):
+            if name.endswith((".onnx", ".tflite")):
                 shutil.copy(os.path.join(DATA, name), self.path)
 
     def remove(self):

@@ -109,6 +109,12 @@ class Runtimes(bench.HomeCase):
             ],
         )
 
+    def test_the_older_tflite_is_the_same_backend(self):
+        folder = os.path.join(self.top, "old")
+        self.install(folder, "tflite_runtime", "tflite_runtime-2.13.0.dist-info")
+        (found,) = runtimes.find([("old", folder)])
+        self.assertEqual((found["name"], found["module"], found["version"]), ("tflite", "tflite_runtime", "2.13.0"))
+
     def test_a_runtime_without_metadata_has_no_version(self):
         folder = os.path.join(self.top, "bare")
         self.install(folder, "ncnn", "unrelated")

@@ -134,6 +134,26 @@ class SeededTest(Case):
             inputs.open_samples([Spec("x", None, [1], "tensor(bfloat16)")], {}, "")
 
 
+class QuantisedTest(Case):
+    def test_real_values_as_they_are_stored(self):
+        stored = inputs.to_stored([-9.0, -0.25, 0.0, 0.1, 0.125, 9.0], numpy.dtype("int8"), (0.125, 3))
+        self.assertEqual((stored.dtype.name, stored.tolist()), ("int8", [-69, 1, 3, 4, 4, 75]))
+        self.assertEqual(inputs.to_stored([-9, 999], numpy.dtype("uint8"), (1.0, 0)).tolist(), [0, 255])
+
+    def test_a_range_is_of_real_values_where_a_scale_is_known(self):
+        random = numpy.random.RandomState(3)
+        stored = inputs.seeded(random, numpy.dtype("int8"), (500,), (0.0, 1.0), (1 / 255.0, -128))
+        self.assertEqual((int(stored.min()), int(stored.max())), (-128, 127))
+        plain = inputs.seeded(numpy.random.RandomState(3), numpy.dtype("int8"), (500,), (0.0, 1.0))
+        self.assertEqual(sorted(set(plain.tolist())), [0, 1])
+
+    def test_the_same_draws_as_a_float_input_gets(self):
+        real = inputs.seeded(numpy.random.RandomState(3), numpy.dtype("float64"), (200,), (-1.0, 1.0))
+        scale = (2 / 255.0, 0)
+        stored = inputs.seeded(numpy.random.RandomState(3), numpy.dtype("int8"), (200,), (-1.0, 1.0), scale)
+        numpy.testing.assert_array_equal(stored, inputs.to_stored(real, numpy.dtype("int8"), scale))
+
+
 class FileTest(Case):
     def setUp(self):
         self.home = tempfile.mkdtemp(prefix="edgebench-inputs-")

@@ -46,5 +46,34 @@ class AssignmentTest(unittest.TestCase):
         self.assertEqual(placed, {"A": ["x", "z", "w"], "B": ["y"]})
 
 
+def node(index, name, inputs, outputs):
+    """Return one operator as TFLite's interpreter tells it."""
+    return {"index": index, "op_name": name, "inputs": inputs, "outputs": outputs}
+
+
+class DelegateTest(unittest.TestCase):
+    NODES = (
+        node(0, "CONV_2D", [0, 10], [1]),
+        node(1, "ADD", [1, 11], [2]),
+        node(2, "CUSTOM", [2], [3]),
+        node(3, "CONV_2D", [3, 12], [4]),
+        node(4, "ADD", [4, 1], [5]),
+    )
+
+    def test_a_part_is_what_lies_between_its_inputs_and_its_outputs(self):
+        parts = [("gpu", ([0, 10, 11], [1, 2])), ("xnnpack", ([3, 12, 1], [5]))]
+        placed = placement.nodes_by_delegate(self.NODES, parts)
+        self.assertEqual(
+            placed, {"gpu": ["CONV_2D 0", "ADD 1"], "cpu": ["CUSTOM 2"], "xnnpack": ["CONV_2D 3", "ADD 4"]}
+        )
+
+    def test_without_parts_all_is_on_the_cpu(self):
+        self.assertEqual(len(placement.nodes_by_delegate(self.NODES, [])["cpu"]), 5)
+
+    def test_a_part_with_everything(self):
+        placed = placement.nodes_by_delegate(self.NODES, [("npu", ([0], [5]))])
+        self.assertEqual(list(placed), ["npu"])
+
+
 if __name__ == "__main__":
     unittest.main()
