@@ -33,7 +33,7 @@ def bisect(
     input_range: Annotated[str | None, typer.Option(metavar="0,255", help="Of the inputs' values.")] = None,
     min_psnr: Annotated[float, typer.Option(metavar="DB", help="Under it an output is wrong.")] = 30.0,
     require_delegated: Annotated[
-        str, typer.Option(metavar="SHARE", help="A part with less of it on the accelerator counts as refused.")
+        str, typer.Option(metavar="SHARE", help="A part with less of it there counts as refused; 0: only what fails.")
     ] = "100%",
     keep: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Write the failing part there, to attach it to a report.")
@@ -67,7 +67,7 @@ def bisect(
         input_range=span(input_range, "--input-range"),
         options=pairs(option, "--option"),
         min_psnr=min_psnr,
-        require_delegated=share(require_delegated, "--require-delegated"),
+        require_delegated=share(require_delegated, "--require-delegated") or None,
     )
     (whole,) = build_requests([model], options)
     report = _search(whole, device, keep, store)

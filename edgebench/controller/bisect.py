@@ -80,11 +80,12 @@ def expected_trials(operators: int) -> int:
 def bisect(kinds: Sequence[str], can: Callable[[Cut], bool], judge: Judge) -> Finding:
     """Search a graph whose operators are of these `kinds`, in the order in which they run.
 
-    `can` tells which parts can be cut out at all. Beginnings of the graph are halved between one that is judged ok and
-    one that fails, which finds the first failing one where failures stay (longer beginnings hold what fails); where
-    they do not, it still ends at a beginning that fails while the one before it does not. That one is shrunk from its
-    front, tried again, and what follows it is tried by itself. At most 4 + ceil(log2 n) trials where the culprit is one
-    operator. Exceptions of `judge` pass.
+    `can` tells which parts can be cut out at all. What is sought is what is wrong with the whole: where that is
+    refused, parts that merely come out wrong count as running. Beginnings of the graph are halved between one that is
+    judged ok and one that fails, which finds the first failing one where failures stay (longer beginnings hold what
+    fails); where they do not, it still ends at a beginning that fails while the one before it does not. That one is
+    shrunk from its front, tried again, and what follows it is tried by itself. At most 4 + ceil(log2 n) trials where
+    the culprit is one operator. What `judge` raises passes through.
     """
     return _Search(kinds, can, judge).run()
 
@@ -96,6 +97,7 @@ class _Search:
         self._judge = judge
         self._trials: list[Trial] = []
         self._known: dict[Cut, Verdict] = {}
+        self._sought: tuple[State, ...] = ("refused", "wrong")
 
     def run(self) -> Finding:
         try:
@@ -108,6 +110,8 @@ class _Search:
         whole = Cut(0, len(self._kinds) - 1)
         if not self._fails(whole):
             return Finding("nothing", tuple(self._trials), verdict=self._known[whole])
+        if self._known[whole].state == "refused":
+            self._sought = ("refused",)
         smallest = self._shrunk(self._first_failing(whole))
         verdict = self._known[smallest]
         again = self._try(smallest)
@@ -167,7 +171,7 @@ class _Search:
         verdict = self._known.get(cut) or self._try(cut)
         if verdict.state == "undecided":
             raise _Undecided
-        return verdict.failed
+        return verdict.state in self._sought
 
     def _try(self, cut: Cut) -> Verdict:
         verdict = self._judge(cut)

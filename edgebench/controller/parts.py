@@ -64,6 +64,7 @@ class Workbench:
             self.whole.ask, shapes={}, states={}, batch=1, input=str(given) if given else None, input_range=None
         )
         _, facts, ask = examine(path, ask)
+        ask = msgspec.structs.replace(ask, states={})  # names of a part's edges that look like a state's are none
         return replace(self.whole, model_path=path, model=path.stem, label=path.stem, facts=facts, ask=ask)
 
     def place(self, cut: Cut) -> Path:

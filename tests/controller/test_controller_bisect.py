@@ -59,6 +59,18 @@ def test_of_several_culprits_the_first_is_named_and_the_others_are_told_of(culpr
         assert {0} < culprits
 
 
+def test_where_the_whole_is_refused_parts_that_come_out_wrong_are_not_blamed():
+    """Where it is not, they are: a part that is refused is no reason for a whole that runs and is wrong."""
+
+    def device(cut):
+        return REFUSED if cut.first <= 40 <= cut.last else WRONG if cut.first <= 3 <= cut.last else OK
+
+    found = bisect(KINDS, anything, device)
+    assert (found.kind, found.cut, found.verdict) == ("culprit", Cut(40, 40), REFUSED)
+    found = bisect(KINDS[:40], anything, device)
+    assert (found.kind, found.cut, found.verdict) == ("culprit", Cut(3, 3), WRONG)
+
+
 @given(st.sets(st.integers(0, 59), min_size=2, max_size=5))
 def test_operators_that_only_fail_together_come_out_as_the_smallest_part(together):
     found = bisect(KINDS, anything, needing(*together))
