@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Literal, Self
 
 from edgebench.transports.base import Completed, Progress, PushResult
+from edgebench.transports.commands import CommandStream
 from edgebench.transports.places import SshPlace
 from edgebench.transports.ssh_config import SshSettings
-from edgebench.transports.ssh_exec import SshStream, run
+from edgebench.transports.ssh_exec import run, stream
 from edgebench.transports.ssh_link import open_link
 from edgebench.transports.ssh_transfer import Sftp
 
@@ -38,9 +39,9 @@ class SshTransport:
 
     def stream(
         self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, silence_s: float | None
-    ) -> SshStream:
+    ) -> CommandStream:
         """Run a program and read its lines while it runs. Raises DeviceLost."""
-        return SshStream(self._link, argv, env=env, silence_s=silence_s)
+        return stream(self._link, argv, env=env, silence_s=silence_s)
 
     def push(self, source: Path, target: str, *, mode: int = 0o600, progress: Progress | None = None) -> PushResult:
         """Bring a file to the device; skipped when it has it."""

@@ -36,7 +36,7 @@ class _Arrival:
 
 
 class RemoteCommand:
-    """A started command; a context manager that closes its channel (which does not end the command)."""
+    """A started command, see `commands.RunningCommand`; a context manager that closes its channel."""
 
     def __init__(self, link: Link, argv: Sequence[str], env: Mapping[str, str] | None, *, start_s: float) -> None:
         marker = secrets.token_hex(12)
@@ -102,8 +102,8 @@ class RemoteCommand:
             raise DeviceLost(self._link.name, f"the link broke ({error or 'closed'})") from error
         return data
 
-    def exit_status(self, deadline: float | None) -> int:
-        """The exit status, -1 if a signal ended it. Raises TimeoutError, DeviceLost, DeviceUnfit."""
+    def ended(self, deadline: float | None) -> tuple[int, int | None]:
+        """The exit status, -1 if some signal ended it. Raises TimeoutError, DeviceLost, DeviceUnfit."""
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
         if not self.channel.status_event.wait(left):
             raise TimeoutError
@@ -116,7 +116,7 @@ class RemoteCommand:
             first = said.splitlines()[0] if said else f"status {status}"
             message = f"its login shell did not run a command: {first}"
             raise DeviceUnfit(self._link.name, message, hint="give this user a POSIX shell on the device")
-        return status
+        return status, None
 
     def kill(self) -> None:
         """Kill the command's process group over a channel of its own. Raises DeviceLost if nothing answers."""
@@ -131,6 +131,10 @@ class RemoteCommand:
                     raise paramiko.SSHException("no answer")
         finally:
             close_channel(channel)
+
+    def hang_up(self) -> None:
+        """Wake a `read` that waits in another thread: its bytes end here."""
+        close_channel(self.channel)
 
     def close(self) -> None:
         """Close the channel and end the thread that feeds it."""

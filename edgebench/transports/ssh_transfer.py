@@ -141,7 +141,7 @@ class Sftp:
                 done += len(pieces[0])
                 if progress and pieces[0]:
                     progress(done, max(size, done))
-            if command.exit_status(None) != 0:
+            if command.ended(None)[0] != 0:
                 raise not_allowed(self._link.name, source)
         return done, digest.hexdigest()
 
