@@ -242,6 +242,10 @@ FAILURES = {
     "ERROR: Didn't find op for builtin opcode 'CONV_2D' version '5'": (1, "unsupported-op"),
     "ERROR: Input tensor #0 should have 4 dimensions!": (1, "shape-mismatch"),
     "Inputs mismatch: Model inputs #:1 expected: 2": (134, "shape-mismatch"),
+    "ERROR: tensorflow/lite/kernels/conv.cc:350 input->dims->data[3] != filter->dims->data[3] (8 != 3)": (
+        1,
+        "shape-mismatch",
+    ),
     "FATAL: The size of /x/in0.bin is 3 bytes. It should be 12 bytes.": (134, "bad-input"),
     "terminate called after throwing an instance of 'std::bad_alloc'": (134, "oom"),
     "Segmentation fault": (139, "crashed"),

@@ -41,6 +41,7 @@ CODES: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"Inputs mismatch: Model inputs|should have \d+ dimensions|number of items in --input_layer_shape"
             r"|unknown sizes in the shapes|num_input_elements != num_output_elements|dynamic-sized tensors"
             r"|Batch size mismatch|[Dd]imensions? (?:mismatch|do not match)"
+            r"|\.cc:\d+ .*(?:dims->|NumDimensions|SizeOfDimension|NumElements).* != "
         ),
     ),
     (

@@ -108,8 +108,8 @@ def _stats(pairs: Mapping[str, str]) -> Stats | None:
 
 
 def sound(stats: Stats, tolerance: float = AGREE) -> Stats | None:
-    """The stats, or None where they cannot be true: no time at all, or a mean outside its extremes."""
-    slack = tolerance * stats.mean
+    """The stats, or None where they cannot be true: no time at all, or a mean outside its extremes (printed in us)."""
+    slack = tolerance * stats.mean + NS_PER_US
     if stats.mean <= 0:
         return None
     if stats.min is not None and stats.min > stats.mean + slack:
