@@ -273,7 +273,14 @@ AGENT = Command(
     "no run",
     when="during",
 )
+TOOL_HELP = Command(
+    "tool-help",
+    ("{tool}", "--help"),
+    "which flags this build of a benchmark tool has",
+    "all but the flags that every release has",
+)
 SESSION: tuple[Ask, ...] = (
+    TOOL_HELP,
     GET_SETTING, PUT_SETTING, DELETE_SETTING, DOZE_STATE, DOZE_OFF, DOZE_ON, FIXED_ON, FIXED_OFF, AIRPLANE_STATE,
     AIRPLANE_ON, AIRPLANE_OFF, WRITE_AS_ROOT, AGENT, AFFINITY, LOAD, MEMORY_DUMP,
 )  # fmt: skip

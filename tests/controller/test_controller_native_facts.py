@@ -172,15 +172,19 @@ def test_one_command_asked_alone(tmp_path: Path) -> None:
 
 
 def test_no_command_beside_the_table() -> None:
-    """Nothing in controller/native/ runs a program but through the table: `exec` stands in facts.py alone."""
+    """Programs run in facts.py alone, by the table; fit.py asks a tool for its help, as the table has it."""
     folder = Path(edgebench.controller.native.__file__).parent
     runs = {
-        file.name
+        (file.name, ast.unparse(node.args[0]))
         for file in folder.glob("*.py")
         for node in ast.walk(ast.parse(file.read_text()))
-        if isinstance(node, ast.Attribute) and node.attr in ("exec", "stream")
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("exec", "stream")
     }
-    assert runs == {"facts.py"}
+    assert commands.TOOL_HELP.argv == ("{tool}", "--help")
+    assert runs - {("fit.py", "[path, '--help']")} == {
+        ("facts.py", "filled(command, **words)"),
+        ("facts.py", "script"),
+    }
 
 
 def test_names_are_unique_and_words_known() -> None:

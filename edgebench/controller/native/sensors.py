@@ -33,6 +33,7 @@ def find_sensors(answers: Answers, prefix: str = "") -> dict[str, Any]:
         "thermal_dump": bool(parse_thermal(answers.text(commands.THERMAL_DUMP)).temperatures),
         "battery_dump": parse_battery_dump(answers.text(commands.BATTERY_DUMP)).why is None,
         "battery_dump_current": parse_battery_dump(answers.text(commands.BATTERY_DUMP)).current is not None,
+        "adreno_governor": _first(_below(answers.firsts(commands.ADRENO), prefix), "/governor"),
         "denied": sum(line is None for line in (zones | clocks | gauge).values()),
     }
 
@@ -47,6 +48,10 @@ def _folder(path: str) -> str:
 
 def _readable(path: str, line: str | None, name: str) -> bool:
     return path.endswith("/" + name) and line is not None
+
+
+def _first(firsts: Firsts, ending: str) -> str | None:
+    return next((line for path, line in firsts.items() if path.endswith(ending)), None)
 
 
 def _typed(firsts: Firsts, name: str) -> list[list[str]]:
