@@ -63,7 +63,10 @@ def add(
     from edgebench.controller.devices import load_devices, save_device
 
     if adb:
-        _refuse({"--port": port, "--key": key, "--python": python, "--fingerprint": fingerprint}, "only for a device over SSH")
+        _refuse(
+            {"--port": port, "--key": key, "--python": python, "--fingerprint": fingerprint},
+            "only for a device over SSH",
+        )
         _add_phone(target, server, name, profile, label or [])
         return
     _refuse({"--server": server}, "only for a phone: add --adb")
