@@ -12,8 +12,7 @@ from edgebench.controller.profiles import choose_phone_profile
 from edgebench.phones.properties import parse_properties
 from edgebench.transports.places import AdbPlace
 
-SIMULATED = "SIMULATED"
-"""How the serial numbers of edgebench's own simulated phones begin."""
+_SIMULATED = re.compile(r"\bsimulated\b")  # in the build's fingerprint of edgebench's own simulated phones
 
 _GENERIC = "generic-android"
 
@@ -59,7 +58,7 @@ def meet_phone(
         server=server,
         labels=tuple(labels),
     )
-    if own.startswith(SIMULATED):
+    if _SIMULATED.search(properties.get("ro.build.fingerprint", "")):
         entry = replace(entry, simulated=True)
     model = f"{properties.get('ro.product.manufacturer', '')} {properties.get('ro.product.model', '')}".strip()
     return NewPhone(entry, model or "unknown", properties.get("ro.build.version.release") or "unknown")

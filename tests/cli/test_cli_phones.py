@@ -14,6 +14,7 @@ import pytest
 from adb_room import AdbServer, PlainPhone
 
 from edgebench.mock.phone.adbd.server import AdbDaemon
+from edgebench.mock.phone.phone import Phone
 
 
 @pytest.fixture(scope="module")
@@ -96,13 +97,12 @@ def test_a_phone_of_no_profile_is_called_by_its_model(user, oneplus):
 
 
 def test_a_simulated_phone_is_added_as_simulated(tmp_path, user, adb):
-    phone = PlainPhone(tmp_path / "simulated", serial="SIMULATED0007")
-    speak(phone, ONEPLUS)
-    with AdbDaemon(phone) as daemon:
+    (tmp_path / "simulated").mkdir()
+    with Phone(tmp_path / "simulated", "pixel-8") as phone, AdbDaemon(phone) as daemon:
         serial = adb.connect(daemon)
         done = user.run("add", "--adb", "--name", "mock")
         adb.run("disconnect", serial)
-    assert done.stdout.endswith("profile oneplus-7t, simulated\n")
+    assert done.stdout.endswith("profile pixel-8, simulated\n"), done.stderr
     assert user.entries["mock"]["simulated"] is True
 
 
