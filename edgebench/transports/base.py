@@ -136,7 +136,7 @@ class Transport(Protocol):
         ...
 
     def identity(self) -> str:
-        """What stays the same when the device's address changes: `ssh:SHA256:...` or `host:...`."""
+        """What stays the same when the device's address changes: `ssh:SHA256:...`, `adb:SERIAL` or `host:...`."""
         ...
 
     def close(self) -> None:
