@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from edgebench.artifacts.cutting import CutOperator, CutTensor, Shape
@@ -28,7 +28,8 @@ class TfliteCutter:
         self._made_by = {value: at for at, one in enumerate(self._live) for value in one.outputs if value >= 0}
         self._read_last = {value: at for at, one in enumerate(self._live) for value in one.inputs}
         self._read_last |= dict.fromkeys(self._graph.outputs, len(self._live))
-        self._faces = [_face(tensor, name) for tensor, name in _named(self._graph.tensors)]
+        names = _names(self._graph)
+        self._faces = [_face(tensor, names[tensor.index]) for tensor in self._graph.tensors]
         self.inputs = tuple(self._faces[index] for index in self._graph.inputs)
         self.operators = [self._operator(one) for one in self._live]
 
@@ -90,17 +91,19 @@ def _folded(graph: Graph) -> dict[int, Operator]:
     return makers
 
 
-def _named(tensors: Sequence[Tensor]) -> list[tuple[Tensor, str]]:
-    """Every tensor with a name of its own: inputs and outputs of parts are told apart by it."""
+def _names(graph: Graph) -> dict[int, str]:
+    """Every tensor's own name, which tells inputs and outputs of parts apart: its number where another has it too.
+
+    The model's inputs and outputs choose first: users know them by their names.
+    """
+    numbers = dict.fromkeys((*graph.inputs, *graph.outputs, *range(len(graph.tensors))))
     seen: set[str] = set()
-    named = []
-    for tensor in tensors:
-        name = tensor.name
-        if not name or name in seen or not name.isprintable():
-            name = f"tensor {tensor.index}"
-        seen.add(name)
-        named.append((tensor, name))
-    return named
+    names = {}
+    for index in numbers:
+        name = graph.tensors[index].name
+        names[index] = f"tensor {index}" if not name or name in seen or not name.isprintable() else name
+        seen.add(names[index])
+    return names
 
 
 def _face(tensor: Tensor, name: str) -> CutTensor:

@@ -123,32 +123,35 @@ class _Search:
 
     def _first_failing(self, whole: Cut) -> Cut:
         """The beginning that fails while the next shorter one that can be cut does not."""
-        ends = [end for end in range(whole.last) if self._can(Cut(0, end))] + [whole.last]
-        right, failing = -1, len(ends) - 1
-        while failing - right > 1:
-            middle = (right + failing) // 2
-            if self._fails(Cut(0, ends[middle])):
+        right, failing = -1, whole.last
+        while (middle := self._between(right, failing, lambda end: Cut(0, end))) is not None:
+            if self._fails(Cut(0, middle)):
                 failing = middle
             else:
                 right = middle
-        return Cut(0, ends[failing])
+        return Cut(0, failing)
 
     def _shrunk(self, failing: Cut) -> Cut:
         """The same end, with as late a front as still fails."""
-        fronts = [at for at in range(1, failing.last + 1) if self._can(Cut(at, failing.last))]
-        if not fronts:
-            return failing
-        fronts.insert(0, 0)
-        if self._fails(Cut(fronts[-1], failing.last)):
-            return Cut(fronts[-1], failing.last)
-        bad, good = 0, len(fronts) - 1
-        while good - bad > 1:
-            middle = (bad + good) // 2
-            if self._fails(Cut(fronts[middle], failing.last)):
-                bad = middle
+        latest = next((at for at in range(failing.last, 0, -1) if self._can(Cut(at, failing.last))), 0)
+        if latest == 0 or self._fails(Cut(latest, failing.last)):
+            return Cut(latest, failing.last)
+        bad, good = 0, latest
+        while (front := self._between(bad, good, lambda at: Cut(at, failing.last))) is not None:
+            if self._fails(Cut(front, failing.last)):
+                bad = front
             else:
-                good = middle
-        return Cut(fronts[bad], failing.last)
+                good = front
+        return Cut(bad, failing.last)
+
+    def _between(self, low: int, high: int, cut_at: Callable[[int], Cut]) -> int | None:
+        """The place nearest to the middle of low and high, neither of them, at which can be cut."""
+        middle = (low + high) // 2
+        for away in range(high - low):
+            for place in dict.fromkeys((middle - away, middle + away)):
+                if low < place < high and self._can(cut_at(place)):
+                    return place
+        return None
 
     def _rest_fails(self, found: Cut, whole: Cut) -> bool | None:
         """Whether what follows the culprit fails by itself: then there is another one."""

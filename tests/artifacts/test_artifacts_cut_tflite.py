@@ -162,6 +162,7 @@ def test_names_that_are_missing_or_told_twice_are_made_different(tmp_path):
     source = graph.save(tmp_path / "m.tflite", ("x",), ("y",))
     cutter = TfliteCutter(source)
     assert [one.name for one in cutter.operators] == ["tensor 1", "tensor 2"]
+    assert [face.name for face in cutter.inputs] == ["x"]
     check_part(source, 1, 1, tmp_path / "part.tflite", every_value(source))
 
 

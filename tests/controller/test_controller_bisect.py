@@ -133,6 +133,13 @@ def test_where_parts_cannot_be_cut_the_named_one_is_the_smallest_that_can(seams,
     assert all(can(cut) for cut in asked)
 
 
+def test_a_graph_of_ten_thousand_asks_little_of_what_can_be_cut():
+    asked = []
+    found = bisect(["SAME"] * 10_000, lambda cut: asked.append(cut) is None, refusing(4321))
+    assert found.cut == Cut(4321, 4321)
+    assert len(asked) < 30
+
+
 def test_what_cannot_be_judged_ends_the_search_and_says_so():
     blocked = Verdict("undecided", "disk-full", "no space left")
     found = bisect(KINDS, anything, lambda cut: REFUSED if cut.size > 20 else blocked)
