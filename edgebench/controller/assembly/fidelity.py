@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgebench.artifacts.artifact import load_artifact
+from edgebench.artifacts.reading import read_info
 from edgebench.backends.base import backend_for, get_backend
+from edgebench.controller.assembly.real_values import alike, for_reference
 from edgebench.controller.events import CollectedJob
 from edgebench.controller.spec import RunContext
 from edgebench.errors import ModelError, RowFailure, UnknownName
@@ -34,8 +36,7 @@ def judge_fidelity(context: RunContext, job: CollectedJob) -> Fidelity:
         inputs, outputs = read_outputs(job.outputs, steps[-1].outputs)
         if not context.reference and load_artifact(reference).sha256 != context.facts.sha256:
             return Fidelity(state="unavailable", why=f"{reference.name} is no longer the file that was measured")
-        backend = get_backend(backend_for(load_artifact(reference).format))
-        expected = backend.reference(reference, inputs, job.folder, context.ask.options)
+        outputs, expected = _both_sides(context, reference, inputs, outputs, job.folder)
     except (ModelError, UnknownName, RowFailure) as error:
         return Fidelity(state="unavailable", reference=reference.name, why=error.message)
     except (OSError, ValueError, KeyError) as error:
@@ -43,6 +44,20 @@ def judge_fidelity(context: RunContext, job: CollectedJob) -> Fidelity:
     return compare_outputs(
         outputs, expected, reference=f"{reference.name} on this host's CPU", min_psnr=context.min_psnr
     )
+
+
+def _both_sides(
+    context: RunContext, reference: Path, inputs: Arrays, outputs: Arrays, work: Path
+) -> tuple[Arrays, Arrays]:
+    """The device's outputs and the reference's; of another file than the model's both as real values."""
+    backend = get_backend(backend_for(load_artifact(reference).format))
+    if not context.reference:
+        return outputs, backend.reference(reference, inputs, work, context.ask.options)
+    model, other = read_info(Path(context.model_path)), read_info(reference)
+    fed = for_reference(inputs, model.inputs, other.inputs)
+    expected = backend.reference(reference, fed, work, context.ask.options)
+    outputs = alike(outputs, model.outputs, expected)
+    return outputs, alike(expected, other.outputs, outputs)
 
 
 def read_outputs(path: Path, event: dict[str, object]) -> tuple[Arrays, Arrays]:
