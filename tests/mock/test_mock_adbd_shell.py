@@ -54,6 +54,22 @@ def test_a_shell_without_a_command_reads_its_input(adb, daemon):
     assert (run.returncode, run.stdout) == (9, b"first\n")
 
 
+def test_a_person_gets_a_terminal_with_a_size_and_both_outputs_in_it(adb, daemon):
+    command = "tty -s < /dev/tty && test -t 0 && test -t 1 && test -t 2 && echo $TERM >&2; exit 6"
+    adb.environment["TERM"] = "vt100"
+    run = adb.run("-s", daemon.address, "shell", "-t", "-t", command, given=b"")
+    assert (run.returncode, run.stdout, run.stderr) == (6, b"vt100\r\n", b"")
+
+
+def test_a_key_interrupts_what_runs_in_a_terminal(adb, daemon):
+    with adb.popen("-s", daemon.address, "shell", "-t", "-t", "echo ready; exec sleep 1000") as client:
+        assert client.stdout.readline() == b"ready\r\n"
+        client.stdin.write(b"\x03")
+        client.stdin.flush()
+        assert client.wait(30) == 130
+        client.stdin.close()
+
+
 def test_a_command_that_does_not_read_its_input_ends_all_the_same(adb, daemon):
     run = adb.run("-s", daemon.address, "shell", "exec <&-; echo deaf; exit 4", given=bytes(5_000_000))
     assert (run.returncode, run.stdout) == (4, b"deaf\n")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edgebench.mock.phone.adbd import wire
 from edgebench.mock.phone.adbd.auth import KEY, PublicKey, parse_key
-from edgebench.mock.phone.adbd.shell_protocol import Kind, shell_packet, standard_input
+from edgebench.mock.phone.adbd.shell_protocol import Kind, shell_packet, standard_input, window_size
 from edgebench.mock.phone.adbd.streams import Stream
 
 WORDS = st.integers(0, 2**32 - 1)
@@ -120,6 +120,22 @@ def test_standard_input_is_what_its_packets_carry(packets, cut):
     stream = stream_of([sent[at : at + cut] for at in range(0, len(sent), cut)])
     typed = b"".join(bytes(piece) for piece in standard_input(stream))
     assert typed == b"".join(data for kind, data in packets if kind == Kind.STDIN)
+
+
+@given(st.integers(0, 65535), st.integers(0, 65535))
+def test_a_windows_size_is_read_as_adb_writes_it(rows, columns):
+    assert window_size(f"{rows}x{columns},640x480\0".encode()) == (rows, columns)
+
+
+@given(st.one_of(st.binary(max_size=20), st.from_regex(rb"[0-9x,]{0,16}")).filter(lambda text: b"x" not in text[:6]))
+def test_what_is_no_windows_size_is_refused(rubbish):
+    with pytest.raises(ValueError, match="window"):
+        window_size(rubbish)
+
+
+def test_no_window_is_larger_than_the_kernel_can_say():
+    with pytest.raises(ValueError, match="so large"):
+        window_size(b"65536x10,0x0")
 
 
 @pytest.fixture(scope="module")

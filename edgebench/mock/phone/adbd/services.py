@@ -48,6 +48,9 @@ class Services:
     def _command(self, word: str, options: list[str], command: str) -> Service:
         if word == "exec":
             return lambda stream: self.shell.detached(stream, command)
+        if "v2" in options and "pty" in options:
+            terms = [option.removeprefix("TERM=") for option in options if option.startswith("TERM=")]
+            return lambda stream: self.shell.terminal(stream, command, (terms or ["dumb"])[0])
         if "v2" in options:
             return lambda stream: self.shell.separate(stream, command)
         return lambda stream: self.shell.merged(stream, command)

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
-import selectors
-import signal
+import struct
 import subprocess
-import threading
-from collections.abc import Callable, Iterable, Iterator
+import termios
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO
 
 from edgebench.mock.phone.adbd.faults import Faults
 from edgebench.mock.phone.adbd.passage import Passage
-from edgebench.mock.phone.adbd.shell_protocol import Kind, exit_packet, shell_packet, standard_input
-from edgebench.mock.phone.adbd.streams import Stream, StreamClosed
+from edgebench.mock.phone.adbd.running import Running
+from edgebench.mock.phone.adbd.shell_protocol import (
+    Kind,
+    exit_packet,
+    received,
+    shell_packet,
+    standard_input,
+    window_size,
+)
+from edgebench.mock.phone.adbd.streams import Stream
 from edgebench.mock.phone.face import PhoneFace
-
-READ_BYTES = 1 << 17
-
-Deliver = Callable[[Kind, bytes], None]
 
 
 @dataclass(frozen=True)
@@ -33,118 +37,94 @@ class Shell:
 
     def separate(self, stream: Stream, command: str) -> None:
         """Serve `shell,v2:`: outputs apart, a standard input that can end, an exit code."""
-        process = self._start(command, stderr=subprocess.PIPE)
-        kinds = {_pipe(process.stdout): Kind.STDOUT, _pipe(process.stderr): Kind.STDERR}
+        self._speak(stream, self._piped(command, apart=True), standard_input(stream))
+
+    def terminal(self, stream: Stream, command: str, term: str) -> None:
+        """Serve `shell,v2,pty:`, a person's shell: both outputs are the terminal."""
+        running = self._at_terminal(command, term)
+        self._speak(stream, running, _keys(stream, running.sink))
+
+    def merged(self, stream: Stream, command: str) -> None:
+        """Serve `shell:`, which knows no outputs apart and no exit code."""
+        self._bare(stream, command, "shell", hang_up=True)
+
+    def detached(self, stream: Stream, command: str) -> None:
+        """Serve `exec:`: as `merged`, but the command reads its input to the end even when the client is gone."""
+        self._bare(stream, command, "exec", hang_up=False)
+
+    def _speak(self, stream: Stream, running: Running, typed: Iterable[memoryview]) -> None:
         passage = Passage(self.faults, "shell", stream.drain)
 
         def deliver(kind: Kind, data: bytes) -> None:
             for piece in passage.pieces(data):
                 stream.write(shell_packet(kind, piece))
 
-        with _watched(process, stream, standard_input(stream), hang_up=True) as gone:
+        with running.watched(stream, typed, hang_up=True) as gone:
             passage.begin()
-            _relay(kinds, gone, deliver)
-            code = process.wait()
+            code = running.relay(gone, deliver)
             passage.end()
             stream.write(exit_packet(code))
 
-    def merged(self, stream: Stream, command: str) -> None:
-        """Serve `shell:`, which knows no outputs apart and no exit code."""
-        self._bare(stream, command, Passage(self.faults, "shell", stream.drain), hang_up=True)
-
-    def detached(self, stream: Stream, command: str) -> None:
-        """Serve `exec:`: as `merged`, but the command reads its input to the end even when the client is gone."""
-        self._bare(stream, command, Passage(self.faults, "exec", stream.drain), hang_up=False)
-
-    def _bare(self, stream: Stream, command: str, passage: Passage, *, hang_up: bool) -> None:
-        process = self._start(command, stderr=subprocess.STDOUT)
+    def _bare(self, stream: Stream, command: str, name: str, *, hang_up: bool) -> None:
+        passage = Passage(self.faults, name, stream.drain)
+        running = self._piped(command, apart=False)
 
         def deliver(_: Kind, data: bytes) -> None:
             for piece in passage.pieces(data):
                 stream.write(piece)
 
-        with _watched(process, stream, iter(stream.read, b""), hang_up=hang_up) as gone:
+        with running.watched(stream, iter(stream.read, b""), hang_up=hang_up) as gone:
             passage.begin()
-            _relay({_pipe(process.stdout): Kind.STDOUT}, gone, deliver)
-            process.wait()
+            running.relay(gone, deliver)
             passage.end()
 
-    def _start(self, command: str, stderr: int) -> subprocess.Popen[bytes]:
-        face = self.face
-        return subprocess.Popen(
-            [*face.shell, *(("-c", command) if command else ())],
+    def _piped(self, command: str, *, apart: bool) -> Running:
+        process = subprocess.Popen(
+            self._argv(command),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=stderr,
+            stderr=subprocess.PIPE if apart else subprocess.STDOUT,
             bufsize=0,
-            cwd=face.folder / "root",
-            env={**face.environment(), **self.marks},
+            cwd=self.face.folder / "root",
+            env=self._environment(),
             start_new_session=True,
         )
+        sources = {_pipe(process.stdout): Kind.STDOUT}
+        if process.stderr is not None:
+            sources[process.stderr] = Kind.STDERR
+        return Running(process, _pipe(process.stdin), sources)
 
-
-@contextlib.contextmanager
-def _watched(
-    process: subprocess.Popen[bytes], stream: Stream, typed: Iterable[memoryview], *, hang_up: bool
-) -> Iterator[int]:
-    """Feed the process and, where `hang_up`, watch its client.
-
-    Gives a descriptor that becomes readable when the client is gone. Then, as in adbd, SIGHUP goes to the shell itself
-    (not to its children) and nobody reads its output any more.
-    """
-    gone, tell = os.pipe()
-
-    def feed() -> None:
+    def _at_terminal(self, command: str, term: str) -> Running:
+        ours, theirs = os.openpty()
         try:
-            with contextlib.suppress(EOFError, OSError):
-                with contextlib.closing(_pipe(process.stdin)) as sink:
-                    _write_all(sink.fileno(), typed)
-                while stream.read():
-                    pass  # a closed standard input ends nothing: the stream's own end does
-            if hang_up:
-                process.send_signal(signal.SIGHUP)
+            process = subprocess.Popen(
+                ["setsid", "--ctty", *self._argv(command)],
+                stdin=theirs,
+                stdout=theirs,
+                stderr=theirs,
+                cwd=self.face.folder / "root",
+                env={**self._environment(), "TERM": term},
+            )
         finally:
-            os.close(tell)
+            os.close(theirs)
+        return Running(process, os.fdopen(os.dup(ours), "wb", 0), {os.fdopen(ours, "rb", 0): Kind.STDOUT})
 
-    threading.Thread(target=feed, name="adbd input", daemon=True).start()
-    try:
-        yield gone
-    finally:
-        os.close(gone)
-        for pipe in filter(None, (process.stdout, process.stderr)):
-            pipe.close()
-        threading.Thread(target=process.wait, name="adbd reaper", daemon=True).start()
+    def _argv(self, command: str) -> list[str]:
+        return [*self.face.shell, *(("-c", command) if command else ())]
+
+    def _environment(self) -> dict[str, str]:
+        return {**self.face.environment(), **self.marks}
 
 
-def _write_all(descriptor: int, chunks: Iterable[memoryview]) -> None:
-    """Write until the reader goes; what comes after is thrown away, as adbd does."""
-    has_reader = True
-    for chunk in chunks:
-        view = memoryview(chunk)
-        while has_reader and view:
-            try:
-                view = view[os.write(descriptor, view) :]
-            except BrokenPipeError:
-                has_reader = False
-
-
-def _relay(kinds: dict[IO[bytes], Kind], gone: int, deliver: Deliver) -> None:
-    """Pass outputs on until all of them ended; a child that keeps one open keeps the stream open, as on a phone."""
-    with selectors.DefaultSelector() as selector:
-        selector.register(gone, selectors.EVENT_READ)
-        for pipe in kinds:
-            selector.register(pipe, selectors.EVENT_READ)
-        left = len(kinds)
-        while left:
-            for key, _ in selector.select():
-                if key.fileobj == gone:
-                    raise StreamClosed("the client is gone")
-                data = os.read(key.fd, READ_BYTES)
-                if data:
-                    deliver(kinds[key.fileobj], data)  # type: ignore[index]
-                else:
-                    selector.unregister(key.fileobj)
-                    left -= 1
+def _keys(stream: Stream, terminal: IO[bytes]) -> Iterator[memoryview]:
+    """Yield what is typed at a terminal, and tell it the size of the client's window as that changes."""
+    for kind, data in received(stream):
+        if kind == Kind.STDIN:
+            yield data
+        elif kind == Kind.WINDOW_SIZE:
+            with contextlib.suppress(ValueError):
+                rows, columns = window_size(data)
+                fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from enum import IntEnum
@@ -10,6 +11,7 @@ from edgebench.mock.phone.adbd.streams import Stream
 from edgebench.mock.phone.adbd.wire import Payload
 
 PACKET = struct.Struct("<BI")
+MAX_SIDE = 0xFFFF
 
 
 class Kind(IntEnum):
@@ -33,8 +35,8 @@ def exit_packet(returncode: int) -> bytes:
     return shell_packet(Kind.EXIT, bytes([0x80 | -returncode if returncode < 0 else returncode]))
 
 
-def standard_input(stream: Stream) -> Iterator[memoryview]:
-    """Yield what the client types, until it closes its standard input; other packets are skipped.
+def received(stream: Stream) -> Iterator[tuple[int, memoryview]]:
+    """Yield what the client sends, large packets in pieces, until it closes its standard input.
 
     Raises EOFError where the stream ends first, which means that the client is gone.
     """
@@ -43,8 +45,23 @@ def standard_input(stream: Stream) -> Iterator[memoryview]:
         if kind == Kind.CLOSE_STDIN:
             return
         for data in _pieces(stream, length):
-            if kind == Kind.STDIN:
-                yield data
+            yield kind, data
+
+
+def standard_input(stream: Stream) -> Iterator[memoryview]:
+    """Yield what the client types and nothing else; ends and raises as `received`."""
+    return (data for kind, data in received(stream) if kind == Kind.STDIN)
+
+
+def window_size(data: Payload) -> tuple[int, int]:
+    """Return the rows and columns that a packet of that kind tells ("24x80,0x0"); raises ValueError."""
+    found = re.match(rb"(\d{1,5})x(\d{1,5}),", data)
+    if found is None:
+        raise ValueError("not a window's size")
+    rows, columns = int(found[1]), int(found[2])
+    if max(rows, columns) > MAX_SIDE:
+        raise ValueError("no window is so large")
+    return rows, columns
 
 
 def _pieces(stream: Stream, length: int) -> Iterator[memoryview]:
