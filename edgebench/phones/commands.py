@@ -21,7 +21,10 @@ POWER_HAL = "android.hardware.power.stats.IPowerStats/default"
 
 @dataclass(frozen=True)
 class Command:
-    """A program and its words, why it is asked, the rights it needs, and what is unavailable where it fails."""
+    """A program and its words, why it is asked, the rights it needs, and what is unavailable where it fails.
+
+    With `only_with` the script asks it only where PATH has that program.
+    """
 
     name: str
     argv: tuple[str, ...]
@@ -29,6 +32,7 @@ class Command:
     unknown: str
     needs: str = "shell"
     when: When = "facts"
+    only_with: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ SUPERUSER = Command(
     ("timeout", "3", "su", "-c", "id"),
     "whether clocks can be pinned: only `uid=0` counts as root",
     "root: nothing is pinned that needs it",
+    only_with="su",
 )
 BATTERY_DUMP = Command(
     "battery-dump",
@@ -343,10 +348,13 @@ def _asked(ask: Ask) -> str:
         words = ["all_lines" if ask.whole else "first_lines", *map(_quoted, ask.paths)]
     else:
         words = list(map(_quoted, ask.argv))
+    line = f"{' '.join(words)} </dev/null 2>/dev/null"
+    if isinstance(ask, Command) and ask.only_with:
+        line = f"if command -v {ask.only_with} >/dev/null; then {line}; else (exit 127); fi"
     return f"""\
 say "
 $nonce begin {ask.name}"
-{" ".join(words)} </dev/null 2>/dev/null
+{line}
 say "
 $nonce end $?"
 """
