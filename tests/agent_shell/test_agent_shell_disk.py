@@ -6,11 +6,13 @@ import os
 import resource
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from shell_worlds import NONCE, ShellPhone, frames, of, outcomes, step
+from shell_worlds import NONCE, ShellPhone, frames, of, outcomes, step, wait_gone
+
+from edgebench.agent.protocol import FrameReader
 
 ROOM_KIB = 128
 
@@ -61,22 +63,38 @@ def test_a_place_that_may_not_execute(small: ShellPhone) -> None:
     assert of(events, "tool")[0]["code"] == 126
 
 
-def limit_files() -> None:
-    """No file may grow beyond 1.5 KiB; who tries hears of it."""
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1536, 1536))
+def files_up_to(size: int) -> Callable[[], None]:
+    """What a starter does to itself so that no file may grow beyond `size` bytes; who tries hears of it."""
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    return limit
 
 
-def test_where_nothing_more_can_be_written_the_device_is_still_put_back(phone: ShellPhone) -> None:
-    knob = phone.put("/sys/knob", "old\n")
-    steps = [step("invocation", program="/bin/true", index=index) for index in range(9)]
-    job = phone.job("job-1", ["set-file /sys/knob new"], *steps)
-    (job / "events.jsonl").unlink(missing_ok=True)
-    starter = phone.popen("start", job, "--nonce", "aa", preexec_fn=limit_files)
-    # the pad alone is larger than any file may be
+def test_no_room_for_the_pad_starts_nothing(phone: ShellPhone) -> None:
+    job = phone.job("job-1", step(program="/bin/true"))
+    starter = phone.popen("start", job, "--nonce", "aa", preexec_fn=files_up_to(1536))
     answer = frames(starter.communicate()[0], "aa")
-    assert (answer[-1]["code"], knob.read_text()) == ("disk-full", "old\n")
-    assert not (job / "events.jsonl").exists()
+    assert (answer[-1]["code"], (job / "events.jsonl").exists()) == ("disk-full", False)
+
+
+def test_where_nothing_more_can_be_said_the_device_is_still_put_back(phone: ShellPhone) -> None:
+    knob = phone.put("/sys/knob", "old\n")
+    steps = [step("invocation", program="/bin/true", index=index) for index in range(30)]
+    job = phone.job("job-1", ["set-file /sys/knob new"], *steps)
+    starter = phone.popen("start", job, "--nonce", "aa", preexec_fn=files_up_to(6000))
+    assert frames(starter.communicate()[0], "aa")[0]["ev"] == "started"
+    followed = phone.run("follow", job)
+    assert followed.returncode == 3
+    reader = FrameReader(NONCE)
+    told = reader.feed((job / "events.jsonl").read_bytes())
+    assert (reader.damaged, reader.ended) == (0, False)
+    assert 5 < len(of(told, "done")) < 30
+    for pid in phone.processes():
+        wait_gone(pid)
+    assert knob.read_text() == "old\n"
 
 
 def test_a_tool_that_never_stops_printing_is_ended_by_its_limit(phone: ShellPhone, tmp_path: Path) -> None:

@@ -239,4 +239,5 @@ def test_the_governors_are_told_before_and_after(phone: ShellPhone) -> None:
         phone.put(f"/sys/devices/system/cpu/cpufreq/{name}/scaling_governor", governor + "\n")
     phone.put("/sys/devices/system/cpu/cpufreq/policy7/related_cpus", "7\n")  # its governor nobody may read
     told = {event["when"]: event["pins"] for event in of(looked(phone), "prepared")}
-    assert told == dict.fromkeys(("before", "after"), {"governor": {"policy0": "schedutil", "policy4": 'odd "one"'}})
+    pins = {"governor": {"policy0": "schedutil", "policy4": 'odd "one"'}}
+    assert told == {"before": pins, "after": pins}

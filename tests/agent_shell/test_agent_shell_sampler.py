@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from shell_worlds import Gate, ShellPhone, kill, of, step, wait_gone
+from shell_worlds import Gate, ShellPhone, find_world, kill, of, step, wait_gone
 
 
 def sampled(
@@ -126,3 +126,18 @@ def test_a_command_without_end_is_bounded(phone: ShellPhone) -> None:
     phone.stub("chatty", "while echo line; do :; done")
     _, rows = sampled(phone, "jitter 5", "source-command 1 dump chatty", sleep="0.4")
     assert len(rows) == 400
+
+
+def test_on_a_phone_waiting_starts_no_process(tmp_path: Path) -> None:
+    """mksh can wait by itself; a process for each look costs a phone 5 ms."""
+    phone = ShellPhone(find_world("mksh"), tmp_path)
+    phone.stub("sleep", f'exec {(phone.bin / "sleep").readlink()} sleep "$@"')
+    value = phone.put("/sys/value", "1\n")
+    for root, path, calls in ((Path("/"), value, 0), (None, "/sys/value", 4)):
+        phone.calls.unlink(missing_ok=True)
+        tool = phone.script("tool", "exec sleep 0.5")
+        job = phone.job(f"job-{calls}", ["jitter 0.0500", f"source a {path}"], step(program=str(tool)), root=root)
+        phone.carry_out(job)
+        assert len((job / "readings.txt").read_text().splitlines()) >= 4
+        assert phone.called().count("sleep 0.0500") >= calls
+        assert calls or "sleep 0.0500" not in phone.called()

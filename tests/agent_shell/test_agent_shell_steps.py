@@ -216,3 +216,18 @@ def test_a_job_is_carried_out_as_the_verbs_frames_say(phone: ShellPhone) -> None
     done = phone.run("follow", folder)
     assert outcomes(frames(done.stdout, NONCE)) == [("ok", None)]
     assert phone.calls.exists()
+
+
+def test_what_the_agent_itself_costs(phone: ShellPhone) -> None:
+    """The best of five: 150 ms from `start` to the first tool, one second for a job of seven steps around nothing."""
+    first, whole = [], []
+    for turn in range(5):
+        steps = [step("invocation", "mask 1", program="/bin/true", index=index) for index in range(7)]
+        job = phone.job(f"job-{turn}", *steps)
+        began = clock_ns()
+        events = phone.carry_out(job)
+        first.append(of(events, "tool")[0]["begin"] - began)
+        whole.append(events[-1]["t"] - began)
+        assert outcomes(events) == [("ok", None)] * 7
+    assert min(first) < 150_000_000
+    assert min(whole) < 1_000_000_000

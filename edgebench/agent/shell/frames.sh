@@ -6,8 +6,9 @@ TEXT_LIMIT=500
 
 case ${KSH_VERSION-} in
 *MIRBSD*)
+    # A tool must not run at another priority than it was started with.
+    set +U +o bgnice
     # printf is no builtin in every mksh, and its echo heeds backslashes.
-    set +U
     put() { print -r -- "$1"; }
     ;;
 *) put() { printf '%s\n' "$1"; } ;;

@@ -68,7 +68,7 @@ follow_while_alive() {
 
 copy_lines() {
     while IFS= read -r LINE <&7; do
-        put "$HALF$LINE"
+        put "$HALF$LINE" || exit 3
         note_end "$HALF$LINE"
         HALF=
     done

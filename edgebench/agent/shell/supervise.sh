@@ -105,16 +105,17 @@ find_helpers() {
 }
 
 job_line() {
+    set -- "$VALUE"
     case $KEY in
     step)
         prepared
         sampler_start
-        step_begin "$VALUE"
+        step_begin "$1"
         ;;
     run) step_run ;;
     await-unplugged)
         prepared
-        await_unplugged "$VALUE"
+        await_unplugged "$1"
         ;;
     jitter | source*) source_line ;;
     set-* | as-root | ask | expect | do | undo) prepare_line ;;

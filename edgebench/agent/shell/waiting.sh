@@ -88,7 +88,13 @@ alarm_clear() {
 # end_child PID: asks a helper of ours to end until it has; STATUS is its last word. Once is not enough: a process just
 # forked still has our handlers, and loses what it is sent then.
 end_child() {
-    while identify "$1"; do kill "$1" 2>/dev/null; done
+    TRIES=0
+    while identify "$1"; do
+        kill "$1" 2>/dev/null
+        TRIES=$((TRIES + 1))
+        # one that waits for a slow command of its own hears us after that
+        [ $TRIES -lt 200 ] || sleep 0.1
+    done
     wait "$1" 2>/dev/null
     STATUS=$?
 }
