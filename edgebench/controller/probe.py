@@ -62,7 +62,8 @@ def probe_settings(settings: Settings) -> Settings:
 def probe_row(device: DeviceSession, session: Session, request: RowRequest) -> Run:
     """Try a request on an open device; what is wrong with it stands in the run's outcome. Raises `DeviceError`."""
     view = SilentView()
-    request = replace(request, settings=probe_settings(request.settings), power_csv=None)
+    prepare = request.prepare | {"temperature-gate": "off"}
+    request = replace(request, settings=probe_settings(request.settings), power_csv=None, prepare=prepare)
     try:
         row = persist(device, view, lambda: prepare_row(device, session, request, view))
     except RowFailure as failure:

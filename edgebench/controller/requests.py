@@ -19,8 +19,9 @@ from edgebench.errors import ModelError, UnknownName, UsageError, nearest_hint
 PRECISIONS = ("fp32", "fp16", "int8", "int16", "bf16")
 REFERENCE_FORMATS = ("onnx", "tflite")
 PREPARE_KEYS = ("power-mode", "clocks", "fan", "governor", "affinity", "airplane", "temperature-gate")
-POWER_SOURCES = ("auto", "off", "ina3221", "rapl", "nvml", "hwmon")
-SUPPORTED_PREPARE = ("governor", "affinity")
+PHONE_POWER = ("odpm-iio", "powerstats-hal", "sysfs-fuel-gauge", "dumpsys-battery")
+POWER_SOURCES = ("auto", "off", "ina3221", "rapl", "nvml", "hwmon", *PHONE_POWER)
+SUPPORTED_PREPARE = ("governor", "affinity", "airplane", "temperature-gate")
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ def _check(models: Sequence[Path], options: RunOptions) -> None:
         if key not in PREPARE_KEYS:
             raise UnknownName("--prepare key", key, PREPARE_KEYS)
         if key not in SUPPORTED_PREPARE:
-            raise UsageError(f"--prepare {key} is not supported by this version", hint="supported: governor, affinity")
+            supported = ", ".join(SUPPORTED_PREPARE)
+            raise UsageError(f"--prepare {key} is not supported by this version", hint=f"supported: {supported}")
     for precision in options.precisions:
         if precision is not None and precision not in PRECISIONS:
             raise UnknownName("precision", precision, PRECISIONS)
@@ -87,8 +89,9 @@ def _check(models: Sequence[Path], options: RunOptions) -> None:
 
 
 def _check_affinity(cpus: str | None) -> None:
-    if cpus is not None and not re.fullmatch(r"\d+(-\d+)?(,\d+(-\d+)?)*", cpus):
-        raise UsageError(f"--prepare affinity takes CPU numbers, not {cpus!r}", hint="for example affinity=0-3,6")
+    if cpus is not None and not re.fullmatch(r"[a-z]+|\d+(-\d+)?(,\d+(-\d+)?)*", cpus):
+        hint = "for example affinity=0-3,6 (phones: affinity=big)"
+        raise UsageError(f"--prepare affinity takes CPU numbers, not {cpus!r}", hint=hint)
 
 
 def _check_reference(reference: Path, model: Path) -> None:

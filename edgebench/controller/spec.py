@@ -104,7 +104,7 @@ class NativeUse(msgspec.Struct, frozen=True, kw_only=True):
     """The runtime's own tool that a run on a device without Python uses; `path` and `delegate` are absolute there.
 
     `layout` says what each line of the readings is (controller/native/sources.py), `gauge` how an earlier run of the
-    session found the phone's fuel gauge to count.
+    session found the phone's fuel gauge to count; `unpinned` and `gate` are what the grade says of it.
     """
 
     tool: str
@@ -115,6 +115,8 @@ class NativeUse(msgspec.Struct, frozen=True, kw_only=True):
     delegate: str | None = None
     inputs: list[RawTensor] = []
     outputs: list[RawTensor] = []
+    unpinned: list[str] = []
+    gate: str | None = None
     layout: dict[str, Any] = {}
     gauge: dict[str, Any] | None = None
 

@@ -12,6 +12,7 @@ CPU_UTIL_LIMIT = 0.90
 DRIFT_LIMIT_C = 5.0
 SAMPLER_LIMIT = 0.02
 SHIFT_LIMIT = 0.01
+BATTERY_LOW = 20
 SPREAD_LIMIT = 0.02
 
 
@@ -51,8 +52,8 @@ REASONS: tuple[Reason, ...] = (
     Reason("sampler-cost", f"the sampler took over {SAMPLER_LIMIT:.0%} of a core", "C", "--power off", 4),
     Reason("sampler-shift", f"telemetry shifted the median by over {SHIFT_LIMIT:.0%}", "C", "--power off", 4),
     Reason("aggregate-only", "the tool gives no samples", "B", "a backend that gives samples", 0),
-    Reason("charging", "the battery was charging", "D", "unplug it", 5),
-    Reason("battery-low", "the battery was low", "C", "charge it first", 60),
+    Reason("charging", "the phone was plugged in: charging warms it", "B", "run --unplugged", 5),
+    Reason("battery-low", f"under {BATTERY_LOW} % left: phones lower their clocks then", "C", "charge it first", 60),
     Reason("not-interleaved", "runs of different sessions compared", "B", "measure both in one session", 10),
     Reason("damaged-record", "part of the device's record was unreadable", "C", "run again", 4),
     Reason("cut-short", "`--max-time` cut iterations or invocations", "C", "a longer --max-time", 10),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from edgebench.controller.assembly.environment import drift_c
 from edgebench.controller.assembly.grade import (
+    BATTERY_LOW,
     CPU_UTIL_LIMIT,
     DRIFT_LIMIT_C,
     FOREIGN_LOAD_LIMIT,
@@ -15,7 +16,7 @@ from edgebench.controller.assembly.grade import (
 from edgebench.controller.assembly.latency import mostly_never_steady
 from edgebench.controller.events import JobEvents
 from edgebench.controller.planning import reduced_text
-from edgebench.controller.spec import RunContext
+from edgebench.controller.spec import NativeUse, RunContext
 from edgebench.records import Environment, Invocation, Metric, Placement, SteadySummary
 from edgebench.stats.quantised import TimerCheck
 
@@ -37,7 +38,8 @@ def find_reasons(
     found: dict[str, str] = {}
     found |= _how_measured(context, job, invocations, steady)
     found |= _surroundings(job, environment)
-    found |= _pins(environment)
+    found |= _pins(environment, context.native)
+    found |= _phone(context)
     if placement.share is not None and placement.share < 1:
         found["fallback"] = f"{placement.share:.0%} of the model ran on {context.ask.accelerator}"
     if placement.state == "partial":
@@ -92,18 +94,37 @@ def _surroundings(job: JobEvents, environment: Environment) -> dict[str, str]:
     return found
 
 
-def _pins(environment: Environment) -> dict[str, str]:
+def _pins(environment: Environment, use: NativeUse | None) -> dict[str, str]:
     before, after = environment.pins, environment.pins_after
     governors = before.get("governor") or before.get("governors")
     values = set(governors.values()) if isinstance(governors, dict) else {governors} if governors else set()
     found = {}
-    if not values:
+    if use is not None and use.unpinned:
+        found["not-pinnable"] = "; ".join(use.unpinned)
+    elif not values:
         found["not-pinnable"] = "clock governor not visible, as on virtual machines"
     elif values != {"performance"}:
         found["not-pinned"] = f"clock governor {', '.join(sorted(map(str, values)))}"
     if after and before and after != before:
         lost = sorted(key for key in before if after.get(key) != before[key])
         found["pin-lost"] = "changed during the run: " + ", ".join(lost)
+    return found
+
+
+def _phone(context: RunContext) -> dict[str, str]:
+    """What a run on a phone's own tool knew of the phone before it began."""
+    use = context.native
+    if use is None:
+        return {}
+    found = {}
+    battery = context.session.device.facts.get("battery") or {}
+    if battery.get("plugged") and not context.settings.unplugged:
+        found["charging"] = f"plugged in ({', '.join(battery['plugged'])})"
+    level = battery.get("level")
+    if isinstance(level, int | float) and level < BATTERY_LOW:
+        found["battery-low"] = f"battery at {level:g} %"
+    if use.gate:
+        found["gate-skipped"] = use.gate
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +13,8 @@ from edgebench.backends.native.base import get_tool
 from edgebench.controller.deploy import push_artifact
 from edgebench.controller.native.fit import tool_ask, tool_on_device
 from edgebench.controller.native.inputs import raw_bytes, sample
-from edgebench.controller.native.job import JobAsk, Line, job_text
+from edgebench.controller.native.job import JobAsk, job_text
+from edgebench.controller.native.readiness import preparing_lines
 from edgebench.controller.native.telemetry import plan_telemetry, telemetry_lines
 from edgebench.controller.rows import PreparedRow
 from edgebench.controller.session import DeviceSession
@@ -59,8 +59,6 @@ def push_native_job(
     *,
     nonce: str,
     holder: str,
-    mask: str | None = None,
-    prepare: Sequence[Line] = (),
 ) -> None:
     """Write job.txt beside job.json. Raises `RowFailure` for what the tool cannot do or where no room is."""
     use = row.context.native
@@ -68,6 +66,7 @@ def push_native_job(
         raise ValueError("not a run of a native tool")
     settings = row.context.settings
     telemetry, burn = telemetry_lines(plan_telemetry(device, settings), device, settings)
+    prepare, mask = preparing_lines(device, row.prepare, settings)
     text = job_text(
         JobAsk(
             row.context,

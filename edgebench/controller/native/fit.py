@@ -10,6 +10,7 @@ from edgebench.artifacts.reading import read_info
 from edgebench.artifacts.tensor_spec import TensorSpec
 from edgebench.backends.base import DeviceRuntime, TfliteStamp
 from edgebench.backends.native.base import NativeTool, ToolAsk, ToolOnDevice, get_tool, tools_of
+from edgebench.controller.native.readiness import pass_gate, preparation
 from edgebench.controller.native.telemetry import plan_telemetry
 from edgebench.controller.native.tools import FoundTool, find_delegate, find_tool
 from edgebench.controller.rows import RowRequest
@@ -48,6 +49,7 @@ def fit_native(device: DeviceSession, request: RowRequest, view: View) -> tuple[
     flags = _flags(device, tool, path)
     inputs, outputs = raw_tensors(request.model_path, request.ask.shapes)
     plan = plan_telemetry(device, request.settings)
+    unpinned = preparation(device, request.prepare).unpinned
     use = NativeUse(
         tool=tool.name,
         path=path,
@@ -57,6 +59,8 @@ def fit_native(device: DeviceSession, request: RowRequest, view: View) -> tuple[
         delegate=_delegate(device, request, view),
         inputs=inputs,
         outputs=outputs,
+        unpinned=unpinned,
+        gate=pass_gate(device, request, view),
         layout=plan.layout,
         gauge=asdict(device.gauge) if device.gauge else None,
     )

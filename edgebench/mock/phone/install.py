@@ -20,6 +20,8 @@ _APPLETS = (
 )
 APPLETS = tuple(_APPLETS.split())
 """What toybox brings on a phone, of which ours are linked: those of this machine's toybox, else its own programs."""
+STARTERS = frozenset({"env", "ionice", "nice", "nohup", "setsid", "time", "timeout", "xargs"})
+"""Applets that start others: toybox would start its own of that name, past the commands that stand for the phone's."""
 OWN = ("sleep", "chmod")
 """Applets behind a command of ours."""
 
@@ -66,7 +68,8 @@ def _link_applets(folder: Path) -> None:
     toybox = shutil.which("toybox")
     known = _toybox_applets(toybox) if toybox else frozenset()
     for name in APPLETS:
-        program = toybox if name in known else shutil.which(name)
+        own = shutil.which(name) if name in STARTERS else None
+        program = own or (toybox if name in known else shutil.which(name))
         if program is not None:
             place = folder / "real" if name in OWN else folder
             (place / name).symlink_to(program)
