@@ -64,7 +64,7 @@ def _outliers(run: Run) -> str:
 
 
 def _placement(run: Run) -> str:
-    if run.placement.state != "ok":
+    if run.placement.state not in ("ok", "partial"):
         return ""
     if not run.placement.nodes:  # a tool that counts none has a sentence of its own
         return f"placement: {run.placement.why}" if run.placement.why else ""

@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console
 from run_records import failed_run, make_run
 
-from edgebench.records import DeviceRef, Grade, GradeReason, Metric
+from edgebench.records import DeviceRef, Grade, GradeReason, Metric, Placement
+from edgebench.report.details import detail_lines
 from edgebench.report.table import WIDE, notes, runs_table
 
 CROWDED = GradeReason(code="cpu-starved", text="CPU time / (wall x threads) 0.50", remedy="fewer --threads, 4 min")
@@ -69,3 +70,10 @@ def test_a_note_of_many_rows_counts_them():
     runs = [graded(make_run(), QUICK, CROWDED) for _ in range(3)] + [failed_run()]
     lines = notes(runs)
     assert f"3 of 4 rows: {CROWDED.text} -> {CROWDED.remedy}" in lines
+
+
+def test_a_delegate_that_took_a_part_is_told_in_the_tools_words():
+    part = "Explicitly applied NNAPI delegate, and the model graph will be partially executed w/ 44 delegate kernels."
+    for state, told in (("ok", True), ("partial", True), ("unavailable", False)):
+        lines = detail_lines(make_run(placement=Placement(state=state, why=part)))
+        assert any(part in line for line in lines) is told
