@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -153,3 +155,19 @@ def test_what_cannot_be_asked_is_refused_in_words(
     assert done.returncode == code, done.stderr
     assert said in done.stderr
     assert json.dumps(done.stdout) == '""'
+
+
+@pytest.mark.heavy
+def test_an_interrupt_ends_the_search_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    room = Room(tmp_path, "local")
+    room.install_faulty_runtime()
+    model = chain(tmp_path / "deep.onnx", 9, {})
+    searching = room.start("bisect", model, "--accelerator", "cpu", *QUICK, "--option", "session.fault=hang@run")
+    with searching:
+        while not any(room.home.glob("jobs/*/events.jsonl")):
+            assert searching.poll() is None
+            os.sched_yield()
+        searching.send_signal(signal.SIGINT)
+        assert searching.wait(60) == 130
+    assert list((room.home / "jobs").iterdir()) == []
+    assert room.history() == []
