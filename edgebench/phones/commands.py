@@ -244,7 +244,7 @@ AIRPLANE_OFF = Command(
 )
 LOAD = Command(
     "load",
-    ("head", "-n", "1", "/proc/stat"),
+    ("head", "-n", "1", "{root}/proc/stat"),
     "how busy the whole phone is while it measures, once a second",
     "foreign load",
     when="during",

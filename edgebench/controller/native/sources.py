@@ -52,14 +52,16 @@ def plan_sources(
     seed: int = 0,
     gauge: Gauge | None = None,
     unplugged: bool = False,
+    root: str = "/",
 ) -> SourcePlan:
     """Choose the sources for a phone. `power`: "auto", "off" or a backend's name; `gauge`: known from an earlier run.
 
     `unplugged`: the job will wait for the cable to be pulled, so that being plugged in now is no reason to refuse.
+    `root` stands before /proc in a command; files get theirs from the agent.
     """
     sensors = facts.get("sensors") or {}
     tick_s = 1.0 / power_hz
-    lines, columns = _slow_sources(sensors, tick_s)
+    lines, columns = _slow_sources(sensors, tick_s, root.rstrip("/"))
     chosen, power_lines = _power(facts, profile, power, tick_s, unplugged)
     layout = {"hz": power_hz, "columns": columns, "power": chosen}
     needs_burn = chosen["name"] in GAUGES and chosen["state"] == "ok" and (gauge is None or gauge.state != "ok")
@@ -83,7 +85,7 @@ def _every(seconds: float, tick_s: float) -> int:
     return max(1, round(seconds / tick_s))
 
 
-def _slow_sources(sensors: Facts, tick_s: float) -> tuple[list[str], dict[str, list[str]]]:
+def _slow_sources(sensors: Facts, tick_s: float, prefix: str) -> tuple[list[str], dict[str, list[str]]]:
     """Lines and columns of everything but power."""
     lines: list[str] = []
     columns: dict[str, list[str]] = {"process": ["VmHWM", "VmRSS"], "load": ["cpu"]}
@@ -98,7 +100,9 @@ def _slow_sources(sensors: Facts, tick_s: float) -> tuple[list[str], dict[str, l
         paths = [f"{path}/{file}" for path in policies for file in ("scaling_cur_freq", "scaling_max_freq")]
         lines.append(f"source-every {slow} cpufreq " + " ".join(paths))
         columns["cpufreq"] = [name for path in policies for name in (_last(path), _last(path) + ".max")]
-    lines.append(f"source-command {slow} load " + " ".join(commands.LOAD.argv))
+    if _plain(f"{prefix}/"):
+        words = " ".join(commands.LOAD.argv).replace("{root}", prefix)
+        lines.append(f"source-command {slow} load {words}")
     if sensors.get("thermal_dump"):
         lines.append(f"source-command {dump} thermal-service " + " ".join(commands.THERMAL_DUMP.argv))
         columns["thermal-service"] = []

@@ -32,6 +32,7 @@ def plan_telemetry(device: DeviceSession, settings: Settings) -> SourcePlan:
         seed=settings.seed,
         gauge=device.gauge,
         unplugged=settings.unplugged,
+        root=device.client.root,
     )
 
 
