@@ -13,15 +13,16 @@ from edgebench.transports.commands import run_to_end
 
 # toybox has sha256sum; openssl, where there is one, uses the processor's SHA instructions.
 PICK_HASH = 'h=sha256sum; command -v openssl >/dev/null 2>&1 && h="openssl dgst -sha256 -r"; '
-_HASH_SCRIPT = PICK_HASH + '$h <"$1"'
+HASH_SCRIPT = PICK_HASH + '$h <"$1"'
 # Hashes $1 while it grows to $2 bytes, a megabyte at a time (counted in words: mksh has 32 bits), and gives up when
 # it has not grown for a while, as nobody may be left to stop it. A phone's hash then costs no time after the transfer.
-_FOLLOW_SCRIPT = (
+FOLLOW_SCRIPT = (
     PICK_HASH
     + """
 follow() {
-    hashed=0; idle=0
-    while [ $idle -lt 1500 ]; do
+    hashed=0; idle=0; last=0
+    case $2 in ???????*) last=${2%??????} ;; esac
+    while [ $idle -lt 600 ]; do
         size=$(stat -c %s "$1" 2>/dev/null) || size=0
         case $size in ???????*) whole=${size%??????} ;; *) whole=0 ;; esac
         if [ $whole -gt $hashed ]; then
@@ -31,7 +32,8 @@ follow() {
             dd if="$1" bs=1000000 skip=$hashed 2>/dev/null
             exit
         else
-            sleep 0.02; idle=$((idle + 1))
+            if [ $((last - whole)) -gt 16 ]; then sleep 0.05; else sleep 0.02; fi
+            idle=$((idle + 1))
         fi
     done
 }
@@ -53,7 +55,7 @@ def run_helper(link: AdbLink, argv: list[str], name: str, *, size: int = 0) -> C
 
 def remote_sha256(link: AdbLink, path: str, name: str, size: int) -> Completed:
     """The phone's SHA-256 of a file, as the first word that it prints; its errors on a status other than 0."""
-    return run_helper(link, ["sh", "-c", _HASH_SCRIPT, "sh", path], name, size=size)
+    return run_helper(link, ["sh", "-c", HASH_SCRIPT, "sh", path], name, size=size)
 
 
 @contextmanager
@@ -65,7 +67,7 @@ def hashed_meanwhile(link: AdbLink, path: str, name: str, size: int, *, grows: b
     if size < _WORTH_BYTES:
         yield lambda: ""
         return
-    script = _FOLLOW_SCRIPT if grows else _HASH_SCRIPT
+    script = FOLLOW_SCRIPT if grows else HASH_SCRIPT
     argv = ["sh", "-c", script, "sh", path, str(size)]
     command = AdbCommand(link, argv, env=None, start_s=link.settings.connect_s)
     is_asked = False

@@ -19,7 +19,7 @@ from edgebench.transports.base import Completed, Progress, PushResult
 from edgebench.transports.file_errors import disk_full, meaning, missing, not_allowed
 from edgebench.transports.hashing import CHUNK_BYTES, file_sha256, part_name
 
-_LOOK_SCRIPT = (
+LOOK_SCRIPT = (
     PICK_HASH
     + """
 f=${1%/*}; [ -d "${f:-/}" ] || { echo no-folder; exit; }
@@ -32,7 +32,7 @@ s=$(stat -c '%s %a' "$1"); echo "file $s"
 """
 )
 # $5: the hash that the phone has made already, of as many bytes as were sent
-_FINISH_SCRIPT = (
+FINISH_SCRIPT = (
     PICK_HASH
     + """
 s=$5; [ "$s" = "$4" ] || s=$($h <"$1") || exit
@@ -40,7 +40,7 @@ s=$5; [ "$s" = "$4" ] || s=$($h <"$1") || exit
 chmod "$3" "$1" && mv -f "$1" "$2" && echo whole
 """
 )
-_ROOM_SCRIPT = 'if [ -w "$1" ]; then echo writable; fi; exec df -k "$1"'
+ROOM_SCRIPT = 'if [ -w "$1" ]; then echo writable; fi; exec df -k "$1"'
 _ERRNOS = {
     os.strerror(number).lower(): number
     for number in (
@@ -134,7 +134,7 @@ class AdbFiles:
 
         Raises FileMissing without its folder, DeviceUnfit where it may not be read.
         """
-        done = self._run(["sh", "-c", _LOOK_SCRIPT, "sh", path, size], name, size=int(size) if size != "-" else 0)
+        done = self._run(["sh", "-c", LOOK_SCRIPT, "sh", path, size], name, size=int(size) if size != "-" else 0)
         lines = done.stdout.decode("utf-8", "replace").splitlines() or [""]
         if lines[0] == "no-folder":
             raise missing(self._link.name, name)
@@ -167,7 +167,7 @@ class AdbFiles:
 
     def _finish(self, target: str, part: str, path: str, mode: int, sha256: tuple[str, str], size: int) -> None:
         """Compare ours with the phone's ("": to be made), set the mode, rename. Raises DeviceLost, DeviceUnfit."""
-        argv = ["sh", "-c", _FINISH_SCRIPT, "sh", part, path, f"{mode:o}", *sha256]
+        argv = ["sh", "-c", FINISH_SCRIPT, "sh", part, path, f"{mode:o}", *sha256]
         done = self._run(argv, target, size=size)
         said = done.stdout.decode("utf-8", "replace").split()
         if said[:1] == ["damaged"]:
@@ -229,7 +229,7 @@ class AdbFiles:
     def _room(self, path: str, size: int) -> DeviceUnfit | None:
         """Whether a file of that size finds no room or no permission in its folder. Raises DeviceLost."""
         folder = posixpath.dirname(self._in_shell(path))
-        asked = self._run(["sh", "-c", _ROOM_SCRIPT, "sh", folder], path)
+        asked = self._run(["sh", "-c", ROOM_SCRIPT, "sh", folder], path)
         lines = asked.stdout.decode("utf-8", "replace").splitlines()
         if "writable" not in lines[:1]:
             return not_allowed(self._link.name, path)
