@@ -73,7 +73,7 @@ def test_soak_is_one_process_after_the_other_with_idling_around(phone: ShellPhon
     tools = of(events, "tool")
     assert [tool["at"] for tool in tools] == list(range(len(tools)))
     assert len(tools) >= 2
-    assert tools[-1]["end"] - tools[0]["begin"] >= 400_000_000 > tools[-1]["begin"] - tools[0]["begin"]
+    assert tools[-1]["end"] - tools[0]["begin"] >= 400_000_000 > tools[-2]["end"] - tools[0]["begin"]
     assert all(one["end"] <= other["begin"] for one, other in pairwise(tools))
     assert of(events, "done")[0]["t"] - phases[2][1] >= 190_000_000
 
@@ -178,7 +178,9 @@ def refusal(phone: ShellPhone, text: bytes) -> str:
         ("program", "mask 0x3", "line 9 of job.txt: mask cannot be 0x3 /bin/sh"),
         ("program", "output ../x", "line 9 of job.txt: an output is a plain file name"),
         ("program", "env 1X=5", "line 9 of job.txt: env needs NAME=VALUE"),
-        ("program", "set-file /x 1", "line 9 of job.txt: set-file within a step"),
+        ("program", "set-file /x 1", "line 9 of job.txt: set-file behind a step"),
+        ("end\n", "set-file /x 1\nend\n", "line 13 of job.txt: set-file behind a step"),
+        ("program", "step 1 soak 0 0 0 5", "line 9 of job.txt: step within a step"),
         ("root /", "root /\nset-pair x\ndo y", "line 10 of job.txt: a set-pair lacks do or undo"),
         ("root /", "root /\nundo y", "line 8 of job.txt: undo without set-pair"),
         ("root /", "root /\nrun", "line 8 of job.txt: run outside of a step"),

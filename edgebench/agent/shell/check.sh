@@ -31,10 +31,6 @@ check_job() {
 
 check_whole() {
     [ -z "$OPEN" ] || WHY="job.txt ends in the middle of a step"
-    case $PAIR in
-    '' | *do*undo* | *undo*do*) ;;
-    *) WHY="a set-pair lacks do or undo" ;;
-    esac
     for KEY in protocol job nonce holder lease_s max_time_s root step; do
         case $SEEN in
         *" $KEY "*) ;;
@@ -53,12 +49,23 @@ check_line() {
     mask | env | idle | repeat | burn | meminfo | output | program | arg | run)
         [ -n "$OPEN" ] || WHY="$KEY outside of a step"
         ;;
-    *) [ -z "$OPEN" ] || WHY="$KEY within a step" ;;
+    *)
+        [ -z "$OPEN" ] || WHY="$KEY within a step"
+        check_place
+        ;;
     esac
     case $SEEN in
     *' end '*) WHY="something stands behind the end" ;;
     esac
     [ -n "$WHY" ] || check_value
+}
+
+# What prepares and what is sampled is settled before the first step.
+check_place() {
+    case $KEY,$SEEN in
+    step,* | end,*) ;;
+    *,*' step '*) WHY="$KEY behind a step" ;;
+    esac
 }
 
 check_pair() {

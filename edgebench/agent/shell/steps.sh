@@ -111,7 +111,7 @@ processes() {
         process
         AT=$((AT + 1))
         [ $OUTCOME = ok ] && [ -z "$END_CODE$BURN" ] || break
-        [ $((NOW_CS - FIRST_CS)) -lt "$REPEAT_CS" ] || break
+        [ $((END_CS - FIRST_CS)) -lt "$REPEAT_CS" ] || break
     done
     alarm_clear
 }
@@ -128,7 +128,7 @@ process() {
     memory_begin
     await $TOOL
     now
-    END_NS=$NOW_NS
+    END_CS=$NOW_CS END_NS=$NOW_NS
     # what the tool left behind of its own
     kill -9 "-$TOOL" 2>/dev/null
     TOOL=
