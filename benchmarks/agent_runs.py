@@ -13,7 +13,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from edgebench.controller.deploy_agent import Following, deploy_python_agent
+from edgebench.controller.agent_client import Following
+from edgebench.controller.deploy_agent import deploy_python_agent
 from edgebench.controller.events import JobEvents, StepEvents, sort_events
 from edgebench.transports.local import LocalTransport
 
@@ -27,12 +28,19 @@ TELEMETRY = {"power": "auto", "power_hz": 10.0, "slow_hz": 1.0, "seed": 0, "prob
 class AgentRuns:
     """A device's home in a temporary folder with the agent and the model in it."""
 
+    def __init__(
+        self, model: Path = MODEL, backend: str = "onnxruntime", shapes: dict[str, tuple[int, ...]] | None = None
+    ) -> None:
+        self._model = model
+        self._backend = backend
+        self._shapes = {"input": SHAPE} if shapes is None else shapes
+
     def __enter__(self) -> Self:
         self._folder = TemporaryDirectory(prefix="edgebench-bench-")
         home = Path(self._folder.name)
         self._client = deploy_python_agent(LocalTransport("bench"), python=sys.executable, home=str(home))
         (home / "artifacts").mkdir()
-        shutil.copy(MODEL, home / "artifacts" / "model.onnx")
+        shutil.copy(self._model, home / "artifacts" / "model")
         self.root = Path("/")
         return self
 
@@ -67,11 +75,11 @@ class AgentRuns:
     def _job(self, name: str, nonce: str, seconds: float, *, sampler: bool) -> dict[str, Any]:
         step = {"pass": "invocation", "variant": 0, "round": 1, "order": 0, "min_time_s": seconds, "min_iterations": 3}
         variant = {
-            "backend": "onnxruntime",
-            "model": "artifacts/model.onnx",
+            "backend": self._backend,
+            "model": "artifacts/model",
             "accelerator": "cpu",
             "threads": 1,
-            "shapes": {"input": list(SHAPE)},
+            "shapes": {name: list(shape) for name, shape in self._shapes.items()},
             "input": {"seed": 0, "files": []},
         }
         return {

@@ -1,4 +1,4 @@
-"""All benchmarks, one after the other: our figures against a peer or a bare loop in the same run. About six minutes.
+"""All benchmarks, one after the other: our figures against a peer or a bare loop in the same run. About nine minutes.
 
 Each table goes to stderr as it is there, all of them to stdout at the end.
 
@@ -11,6 +11,7 @@ import sys
 
 import adb_copy
 import help_time
+import litert_ratio
 import loop_cost
 import loop_ratio
 import ssh_copy
@@ -21,6 +22,7 @@ from figures import Figure, Measure, parser, progress, show, table
 
 BENCHMARKS: dict[str, Measure] = {
     "latency against a bare loop": loop_ratio.measure,
+    "TFLite against a bare loop and litert-benchmark": litert_ratio.measure,
     "the loop's own cost": loop_cost.measure,
     "telemetry": telemetry.measure,
     "SSH copies": ssh_copy.measure,

@@ -18,7 +18,7 @@ Scale = tuple[float, int]
 
 
 def for_reference(inputs: Arrays, model: Iterable[TensorSpec], reference: Iterable[TensorSpec]) -> Arrays:
-    """The inputs that a model was fed, as its reference takes them: real values for floats, stored ones for integers."""
+    """What a model was fed, as its reference takes it: real values for floats, stored ones for integers."""
     given, wanted = _scales(model), {spec.name: spec for spec in reference}
     return {name: _as(array, given.get(name), wanted.get(name)) for name, array in inputs.items()}
 
