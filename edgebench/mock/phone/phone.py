@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from edgebench.mock.body import Truth
@@ -29,11 +30,21 @@ FOREIGN_ELF = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\xb7\x00\x01\x00\x00
 """The head of an AArch64 program: no processor this simulation runs on starts it as it is."""
 
 
+@dataclass
+class Process:
+    """A process of the tool: when it began and ended in the phone's uptime; `end_ns` None while it runs."""
+
+    pid: int
+    argv: tuple[str, ...]
+    begin_ns: int
+    end_ns: int | None = None
+
+
 class Phone:
     """A phone of `form` in `folder` (there, empty), alive from `with` until its end. It is a `PhoneFace`.
 
     `speed`: its seconds in one of ours. `dialect`: what its `benchmark_model` speaks. `refused`: the kind of operator
-    that `delegate-refusal` refuses.
+    that `delegate-refusal` refuses. `processes` are all that its tool has had.
     """
 
     def __init__(
@@ -63,6 +74,7 @@ class Phone:
         self._tools = ToolServer(self, folder / "state/tool.json", dialect)
         self._open = ExitStack()
         self._runs = 0
+        self.processes: list[Process] = []
 
     def __enter__(self) -> Phone:
         self._open.callback(self._tree.close)
@@ -129,6 +141,7 @@ class Phone:
     def case(self, argv: tuple[str, ...], folder: Path, pid: int) -> Case:
         """What a process of the tool is started with; each counts as a run."""
         self._runs += 1
+        self.processes.append(Process(pid, argv, self.now_ns()))
         cpus = self._processes.began(pid, argv, folder)
         return Case(argv, folder, self.body.form, self.body.faults, cpus, self._runs, self.body.lived_s,
                     self._refused, self._seed)  # fmt: skip
@@ -136,6 +149,9 @@ class Phone:
     def ended(self, pid: int) -> None:
         """A process of the tool is no more."""
         self._processes.ended(pid)
+        for process in self.processes:
+            if process.pid == pid and process.end_ns is None:
+                process.end_ns = self.now_ns()
 
     def _write_state(self, speed: float) -> None:
         state, form = self._folder / "state", self.body.form

@@ -5,7 +5,7 @@ Time stands still until `advance_ns`. This is what tests in simulated time drive
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -156,10 +156,17 @@ class PhoneBody:
         """The true energy between two times of its clock. Raises ValueError beyond now."""
         return self._body.truth((begin_ns - self.start_ns) / 1e9, (end_ns - self.start_ns) / 1e9)
 
-    def truth_of_rails(self, begin_ns: int, end_ns: int) -> Truth:
-        """The true energy of all its rails together."""
+    def truth_of_rails(self, begin_ns: int, end_ns: int, names: Collection[str] | None = None) -> Truth:
+        """The true energy of its rails together, or of those with `names`, where the others carry idle power alone.
+
+        Raises ValueError where one that is left out carries more, and for a window that is not wholly lived.
+        """
+        left_out = [rail for rail in self.form.rails if names is not None and rail.name not in names]
+        if any(rail.busy for rail in left_out):
+            raise ValueError("a rail that is left out carries work")
         whole = self.truth(begin_ns, end_ns)
-        return Truth(whole.seconds, whole.joules * self.form.rails_share)
+        idle_w = self.form.idle_w * sum(rail.idle for rail in left_out)
+        return Truth(whole.seconds, (whole.joules - idle_w * whole.seconds) * self.form.rails_share)
 
     def _advance_ms(self, milliseconds: int) -> None:
         before, level = self._body.joules, self._body.throttle_level
