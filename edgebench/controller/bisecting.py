@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import SameFileError, copyfile
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Literal
 
 import msgspec
@@ -109,7 +109,10 @@ def bisect_on_device(
     """
     cutter = open_cutter(hunt.whole.model_path)
     if not cutter.operators:
-        raise ModelError(f"{hunt.whole.model_path.name} has no operator that depends on its inputs")
+        text = f"{hunt.whole.model_path.name} has no operator that depends on its inputs"
+        raise ModelError(text, hint="`edgebench inspect` shows what it holds")
+    if hunt.keep:
+        _make_folder(hunt.keep)
     with TemporaryDirectory(prefix="edgebench-") as folder, DeviceSession(entry, view, connect) as device:
         bench = Workbench(hunt.whole, cutter, Path(folder))
         session = device.record()
@@ -126,8 +129,7 @@ def bisect_on_device(
             return verdict
 
         found = bisect([one.kind for one in cutter.operators], lambda cut: cutter.can(cut.first, cut.last), judge)
-        kept = _keep(bench.place(found.cut), hunt.keep) if found.cut and hunt.keep else None
-        return _report(bench, found, entry, kept)
+        return _report(bench, found, entry, hunt.keep)
 
 
 def _judge(bench: Workbench, cut: Cut, probe: Callable[[RowRequest], Verdict]) -> Verdict:
@@ -140,14 +142,25 @@ def _judge(bench: Workbench, cut: Cut, probe: Callable[[RowRequest], Verdict]) -
     return probe(request)
 
 
-def _keep(part: Path, folder: Path) -> Path:
-    """Copy the failing part, and the inputs it was fed, to where the user wants them. Raises `UsageError`."""
-    arrays = part.with_suffix(".npz")
+def _make_folder(folder: Path) -> None:
+    """Make sure that something can be kept there, before minutes are spent on finding it. Raises `UsageError`."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for source in (part, arrays) if arrays.is_file() else (part,):
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(f"nothing can be kept in {folder}: {error.strerror}", hint="choose another folder") from error
+
+
+def _keep(bench: Workbench, blamed: Cut, folder: Path) -> Path:
+    """Copy the failing part, and the inputs it was fed, to where the user wants them. Raises `UsageError`."""
+    part = bench.place(blamed)
+    arrays = part.with_suffix(".npz")
+    own = part != bench.whole.model_path
+    try:
+        for source in (part, arrays) if own and arrays.is_file() else (part,):
             copyfile(source, folder / source.name)
-    except SameFileError:
+    except SameFileError:  # the whole model fails, and is kept where it lies
         return part
     except OSError as error:
         raise UsageError(f"cannot keep the part in {folder}: {error.strerror}", hint="choose another folder") from error
@@ -163,7 +176,7 @@ def known_rewrites(path: Path, accelerator: str) -> list[Rewrite]:
     return [Rewrite(text=one.text, rewrite=one.rewrite, source=one.source) for one in findings]
 
 
-def _report(bench: Workbench, found: Finding, entry: DeviceEntry, kept: Path | None) -> BisectReport:
+def _report(bench: Workbench, found: Finding, entry: DeviceEntry, keep: Path | None) -> BisectReport:
     whole, cutter = bench.whole, bench.cutter
     blamed = found.cut if found.kind in ("culprit", "flaky") else None
     verdict = found.verdict or Verdict("ok")
@@ -183,7 +196,7 @@ def _report(bench: Workbench, found: Finding, entry: DeviceEntry, kept: Path | N
         more=found.more,
         rewrites=known_rewrites(bench.place(blamed), whole.ask.accelerator) if blamed else [],
         trials=[_tried(trial, cutter) for trial in found.trials],
-        kept=str(kept) if kept else None,
+        kept=str(_keep(bench, blamed, keep)) if blamed and keep else None,
     )
 
 

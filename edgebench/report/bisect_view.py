@@ -42,7 +42,7 @@ def summary_lines(document: Document) -> list[str]:
     if document["state"] == "refused" and any(trial["state"] == "wrong" for trial in document["trials"]):
         lines.append("some parts came out wrong besides: bisect again when nothing is refused any more")
     if document["kept"]:
-        lines.append(f"the part is in {document['kept']}, the inputs that it was fed beside it")
+        lines.append(f"it is in {document['kept']}; the inputs that a part was fed lie beside it")
     if document["simulated"]:
         lines.append(f"{document['device']} is simulated")
     return [_plain(line) for line in lines]

@@ -142,6 +142,7 @@ def test_a_device_that_lacks_the_runtime_is_not_decided(tmp_path: Path) -> None:
         (("--accelerator", "cpu", "--device", "nobody"), 2, "unknown device 'nobody'"),
         (("--accelerator", "cpu", "--device", "gone"), 3, "gone: "),
         (("--accelerator", "cpu", "--json", "/nowhere/found.json"), 2, "cannot write /nowhere/found.json"),
+        (("--accelerator", "cpu", "--keep", "/dev/null/kept"), 2, "nothing can be kept in /dev/null/kept"),
         (("--accelerator", "cpu", "--shape", "z=1x3x8x8"), 2, "known: x"),
     ],
 )
@@ -155,6 +156,17 @@ def test_what_cannot_be_asked_is_refused_in_words(
     assert done.returncode == code, done.stderr
     assert said in done.stderr
     assert json.dumps(done.stdout) == '""'
+
+
+def test_a_model_of_one_operator_is_its_own_part(tmp_path: Path) -> None:
+    room = Room(tmp_path, "local")
+    model = chain(tmp_path / "one.onnx", 1, {0: "Softsign"}, TensorProto.DOUBLE)
+    (tmp_path / "one.npz").write_bytes(b"somebody else's")
+    done = room.edgebench("bisect", model, "--accelerator", "cpu", *QUICK, "--keep", tmp_path / "kept", "--json", "-")
+    assert done.returncode == 0, done.stderr
+    assert [one["index"] for one in done.document["culprit"]] == [0]
+    assert [path.name for path in (tmp_path / "kept").iterdir()] == ["one.onnx"]
+    assert (tmp_path / "kept" / "one.onnx").read_bytes() == model.read_bytes()
 
 
 @pytest.mark.heavy

@@ -65,7 +65,7 @@ def test_a_culprit_is_named_with_what_is_known_and_where_it_is_kept():
         "delegate-failed: FULLY_CONNECTED: no",
         "known: refused on 4-D input; a 1x1 convolution (the guide)",
         "what follows it runs by itself",
-        "the part is in /tmp/part.tflite, the inputs that it was fed beside it",
+        "it is in /tmp/part.tflite; the inputs that a part was fed lie beside it",
         "pixel-8 is simulated",
     ]
 
