@@ -26,9 +26,15 @@ class Restored:
     def lines(self) -> list[str]:
         """What happened, for people."""
         lines = [f"job {self.stopped.get('job')} ended ({self.stopped.get('how')})"] if self.stopped else []
-        lines += [f"{one.get('path')} is {one.get('old')} again" for one in self.entries]
+        lines += [_put_back(one) for one in self.entries]
         lines += [f"{one.get('path')} could not be put back: {one.get('why')}" for one in self.failed]
         return lines or ["nothing to restore"]
+
+
+def _put_back(entry: dict[str, Any]) -> str:
+    """An entry whose undoing is no value (a setting that was not there, a pair of commands) has no `old`."""
+    path, old = entry.get("path"), entry.get("old")
+    return f"{path} is {old} again" if old is not None else f"{path} is as before again"
 
 
 def restore_device(session: DeviceSession, *, force: bool) -> Restored:

@@ -176,7 +176,8 @@ def test_a_note_cut_short_at_any_byte_was_never_acted_on(phone: ShellPhone) -> N
     assert phone.verb("restore", "--home", phone.home)[1][0]["entries"] == []
     assert (phone.called(), list(notes.iterdir())) == ([], [])
     (notes / "0008").write_bytes(whole)
-    assert journal(phone) == [{"label": "label", "undo": ["settings", "put", "global", "x", "."]}]
+    undo = ["settings", "put", "global", "x", "."]
+    assert journal(phone) == [{"label": "label", "path": "label", "old": ".", "undo": undo}]
     phone.verb("restore", "--home", phone.home)
     assert phone.called() == ["settings put global x ."]
 
@@ -241,3 +242,17 @@ def test_the_governors_are_told_before_and_after(phone: ShellPhone) -> None:
     told = {event["when"]: event["pins"] for event in of(looked(phone), "prepared")}
     pins = {"governor": {"policy0": "schedutil", "policy4": 'odd "one"'}}
     assert told == {"before": pins, "after": pins}
+
+
+def test_the_journal_in_the_words_of_the_python_agent(phone: ShellPhone) -> None:
+    notes = phone.home / "journal"
+    notes.mkdir()
+    kinds = {
+        "0001": "=/sys/knob\n=file\n=/x/sys/knob\n=schedutil\n.\n",
+        "0002": "=global/a\n=argv\n=settings\n=delete\n=global\n=a\n.\n",
+        "0003": "=doze\n=argv\n=dumpsys\n=deviceidle\n=enable\n.\n",
+    }
+    for name, text in kinds.items():
+        (notes / name).write_text(text)
+    told = [(entry["path"], entry["old"]) for entry in journal(phone)]
+    assert told == [("/sys/knob", "schedutil"), ("global/a", None), ("doze", None)]

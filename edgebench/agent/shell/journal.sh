@@ -112,10 +112,17 @@ undo() {
     fi
 }
 
-# Sets DESCRIBED to an entry's fields as JSON.
+# Sets DESCRIBED to an entry's fields as JSON: `path` and `old` as the Python agent has them (null where the undoing is
+# no putting back of a value), `label` and the words of the undoing.
 describe_entry() {
     quote "$1"
-    DESCRIBED="\"label\":$QUOTED"
+    DESCRIBED="\"label\":$QUOTED,\"path\":$QUOTED,\"old\":"
+    QUOTED=null
+    case $2:${3-}:${4-} in
+    file:* | root-file:*) quote "${4-}" ;;
+    argv:settings:put) quote "${7-}" ;;
+    esac
+    DESCRIBED=$DESCRIBED$QUOTED
     shift 2
     UNDO_LIST=
     for ITEM; do
