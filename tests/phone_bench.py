@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from edgebench.mock.phone.phone import Phone
 from edgebench.transports.base import Completed
 
 SAMPLES = Path(__file__).parent / "phones" / "data"
@@ -133,4 +134,24 @@ class FolderPhone:
             done = subprocess.run(argv, input=stdin, capture_output=True, timeout=timeout_s, env=only, cwd=self.home)
         except FileNotFoundError:
             return Completed(127, b"", b"not found")
+        return Completed(done.returncode, done.stdout, done.stderr)
+
+
+class SimulatedShell:
+    """A transport's `exec` as the phone's daemon would carry it out: a line for its shell."""
+
+    name = "simulated"
+
+    def __init__(self, phone: Phone) -> None:
+        self._phone = phone
+
+    def exec(
+        self, argv: Sequence[str], *, stdin: bytes = b"", timeout_s: float = 30.0, env: object = None
+    ) -> Completed:
+        """Run it in the phone's shell, with each word as a parameter."""
+        shell = [*self._phone.shell, "-c", '"$@"', "sh", *argv]
+        home = self._phone.root / "data/local/tmp"
+        done = subprocess.run(
+            shell, input=stdin, capture_output=True, timeout=timeout_s, env=dict(self._phone.environment()), cwd=home
+        )
         return Completed(done.returncode, done.stdout, done.stderr)

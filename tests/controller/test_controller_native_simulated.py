@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from phone_bench import SimulatedShell
 
 from edgebench.controller.native.facts import ask, phone_facts
 from edgebench.controller.native.gate import look_at
@@ -17,32 +16,11 @@ from edgebench.mock.phone.faults import Fault
 from edgebench.mock.phone.phone import Phone
 from edgebench.phones import commands
 from edgebench.profiles import load_profile, match_profile
-from edgebench.transports.base import Completed
-
-
-class Shell:
-    """A transport's `exec` as the phone's daemon would carry it out: a line for its shell."""
-
-    name = "simulated"
-
-    def __init__(self, phone: Phone) -> None:
-        self._phone = phone
-
-    def exec(
-        self, argv: Sequence[str], *, stdin: bytes = b"", timeout_s: float = 30.0, env: object = None
-    ) -> Completed:
-        """Run it in the phone's shell, with each word as a parameter."""
-        shell = [*self._phone.shell, "-c", '"$@"', "sh", *argv]
-        home = self._phone.root / "data/local/tmp"
-        done = subprocess.run(
-            shell, input=stdin, capture_output=True, timeout=timeout_s, env=dict(self._phone.environment()), cwd=home
-        )
-        return Completed(done.returncode, done.stdout, done.stderr)
 
 
 def facts_of(phone: Phone) -> dict[str, Any]:
     home = phone.root / "data/local/tmp/edgebench"
-    return phone_facts(Shell(phone), str(home), str(phone.root))  # type: ignore[arg-type]
+    return phone_facts(SimulatedShell(phone), str(home), str(phone.root))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -135,7 +113,7 @@ def test_a_rooted_phone(told: dict[str, Any]) -> None:
 
 def test_the_gate_looks_at_live_temperatures(tmp_path: Path) -> None:
     with Phone(tmp_path, "oneplus-7t") as phone:
-        look = look_at(Shell(phone))  # type: ignore[arg-type]
+        look = look_at(SimulatedShell(phone))  # type: ignore[arg-type]
     assert look is not None
     assert 15 < look.celsius["skin"] < 45
     assert look.status == 0
@@ -148,4 +126,4 @@ def test_the_gate_looks_at_live_temperatures(tmp_path: Path) -> None:
 )
 def test_what_is_sent_is_known_there(tmp_path: Path, command: commands.Command) -> None:
     with Phone(tmp_path, "oneplus-7t") as phone:
-        assert ask(Shell(phone), command).code == 0  # type: ignore[arg-type]
+        assert ask(SimulatedShell(phone), command).code == 0  # type: ignore[arg-type]
