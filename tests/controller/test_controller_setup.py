@@ -15,6 +15,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from device_bench import bare_python, fake_runtime
+from environments import find_interpreter, unavailable
 from faults import FaultProxy
 from sshd import Sshd
 
@@ -218,3 +219,40 @@ def test_a_real_runtime_on_a_real_python_3_6(server, tmp_path):
         assert bring(session, into) == {"version": "1.10.0", "providers": ["CPUExecutionProvider"]}
         assert plan_setup(session, "onnxruntime") == FoundRuntime("1.10.0", "runtimes/onnxruntime-1.10.0-cp36")
     assert {path.name.split("-")[0] for path in into.iterdir()} >= {"onnxruntime", "numpy", "protobuf"}
+
+
+@pytest.mark.heavy
+def test_a_real_tflite_on_a_real_python_3_8(server, tmp_path):
+    """What JetPack 5 gets; an old pip's resolver is not asked: this host's own is."""
+    python = find_interpreter("3.8")
+    if python is None:
+        unavailable("no CPython 3.8 here")
+
+    def connect(place):
+        return SshTransport(server.place("board"), server.settings())
+
+    entry = DeviceEntry("board", host="127.0.0.1", python=str(python), home=str(tmp_path / "board"))
+    into = tmp_path / "into"
+    into.mkdir()
+    with DeviceSession(entry, SilentView(), connect) as session:
+        plan = plan_setup(session, "tflite")
+        said = bring_runtime(session, plan, fetch_wheels(session, plan, into))
+        assert said["version"] == "2.13.0"
+        found = plan_setup(session, "tflite")
+        assert found == FoundRuntime("2.13.0", "runtimes/tflite-2.13.0-cp38")
+        assert try_runtime(session, "tflite", found)["version"] == "2.13.0"
+
+
+def test_a_python_for_which_there_is_no_tflite(server, tmp_path):
+    python = find_interpreter("3.7") or find_interpreter("3.6")
+    if python is None:
+        unavailable("no CPython older than 3.8 here")
+
+    def connect(place):
+        return SshTransport(server.place("board"), server.settings())
+
+    entry = DeviceEntry("board", host="127.0.0.1", python=str(python), home=str(tmp_path / "board"))
+    with DeviceSession(entry, SilentView(), connect) as session:
+        with pytest.raises(DeviceUnfit, match="there is no tflite for Python 3") as caught:
+            plan_setup(session, "tflite")
+        assert caught.value.code == "runtime-missing"
