@@ -40,9 +40,12 @@ def run_tool(*arguments):
     return subprocess.run([sys.executable, str(TOOL), *arguments], capture_output=True, text=True, check=False)
 
 
-def copy_of_family(folder):
-    for path in [*MODELS.glob("*.onnx"), *MODELS.glob("*.tflite"), *MODELS.glob("*.card.json")]:
+def copy_of(folder, *cards):
+    """A folder with these members' cards, and all models: a card may name a parent."""
+    for path in [*MODELS.glob("*.onnx"), *MODELS.glob("*.tflite")]:
         shutil.copy(path, folder)
+    for name in cards:
+        shutil.copy(MODELS / f"{name}.card.json", folder)
     return folder
 
 
@@ -136,7 +139,7 @@ class TestMeasuringTool:
         assert all(f"{name}:" in answer.stdout for name in [*NAMES, *LITE_NAMES])
 
     def test_refuses_a_figure_that_is_not_measured(self, tmp_path):
-        folder = copy_of_family(tmp_path)
+        folder = copy_of(tmp_path, "sr-x2-w28")
         path = folder / "sr-x2-w28.card.json"
         scores = {**read_card("sr-x2-w28")["psnr_db"]}
         scores["chelsea"] += 0.05
@@ -147,7 +150,7 @@ class TestMeasuringTool:
         assert "psnr_db.chelsea" in answer.stdout
 
     def test_refuses_a_model_that_does_not_beat_bicubic_by_the_bound(self, tmp_path):
-        folder = copy_of_family(tmp_path)
+        folder = copy_of(tmp_path, "sr-x2-w28")
         card = read_card("sr-x2-w28")
         rewrite(folder / "sr-x2-w28.card.json", min_margin_db=card["margin_db"] + 0.1)
         answer = run_tool("--check", "--models", str(folder))
@@ -155,14 +158,14 @@ class TestMeasuringTool:
         assert "margin over bicubic" in answer.stdout
 
     def test_refuses_a_tflite_file_that_strays_from_its_original(self, tmp_path):
-        folder = copy_of_family(tmp_path)
+        folder = copy_of(tmp_path, "sr-x2-w28-int8.tflite")
         rewrite(folder / "sr-x2-w28-int8.tflite.card.json", min_parity_db=90.0)
         answer = run_tool("--check", "--models", str(folder))
         assert answer.returncode == 1
         assert answer.stdout.count("parity on") == answer.stdout.count("FAIL") == 2
 
     def test_refuses_photographs_other_than_those_of_the_card(self, tmp_path):
-        folder = copy_of_family(tmp_path)
+        folder = copy_of(tmp_path, "sr-x2-w16")
         held = [{**each, "pixels_sha256": "0" * 64} for each in read_card("sr-x2-w16")["held_out_photographs"]]
         rewrite(folder / "sr-x2-w16.card.json", held_out_photographs=held)
         answer = run_tool("--check", "--models", str(folder))
