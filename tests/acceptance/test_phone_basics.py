@@ -41,7 +41,8 @@ def test_one_row_an_accelerator_and_an_error_row_among_them(room: PhoneRoom) -> 
 def test_nothing_of_a_collected_job_stays_there(room: PhoneRoom) -> None:
     room.run(FP32)
     assert list((room.home / "jobs").iterdir()) == []
-    assert not (room.home / "lease.d").exists()
+    status = room.edgebench("devices", "check", room.name, "--json", "-").document
+    assert [one["text"] for one in status["findings"] if one["name"] == "lease"] == ["free"]
 
 
 def test_the_second_run_pushes_no_model(room: PhoneRoom) -> None:
