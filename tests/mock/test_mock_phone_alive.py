@@ -264,6 +264,8 @@ class TestTool:
             tflite_models.upscaler(alive.tmp / "m.tflite")
             code, _, _ = alive.shell("./benchmark_model --graph=m.tflite; exit $?")
             assert code == 128 + number
+            noted = alive.said("logcat -b events -d")
+            assert ("killinfo" in noted) == (fault == "oom")
 
     def test_another_processors_program_is_not_started(self, tmp_path):
         with Alive(tmp_path / "a", "oneplus-7t", "wrong-abi") as alive:

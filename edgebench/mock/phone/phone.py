@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
@@ -145,6 +146,13 @@ class Phone:
         cpus = self._processes.began(pid, argv, folder)
         return Case(argv, folder, self.body.form, self.body.faults, cpus, self._runs, self.body.lived_s,
                     self._refused, self._seed)  # fmt: skip
+
+    def killed(self, pid: int, signal_number: int) -> None:
+        """A process of the tool is about to be killed: what the low-memory killer does, it notes (tag killinfo)."""
+        if signal_number == signal.SIGKILL:
+            line = f"11-21 10:00:00.000   512   512 I killinfo: [{pid},2000,-950,0,7340032,0,0,0,0,0,0,0,0,0,0,0,0]\n"
+            with (self._folder / "state/log").open("a", encoding="ascii") as log:
+                log.write(line)
 
     def ended(self, pid: int) -> None:
         """A process of the tool is no more."""

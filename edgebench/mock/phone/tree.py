@@ -67,6 +67,7 @@ class PhoneTree:
         cpus = [f"processor\t: {cpu}\nBogoMIPS\t: 38.40\n" for cpu in range(form.cpus)]
         self._tree.fixed("proc/cpuinfo", "\n".join(cpus) + f"\nHardware\t: {form.properties['ro.hardware']} simulated")
         self._tree.fixed("proc/version", "Linux version 4.14.180-simulated (edgebench mock) #1 SMP PREEMPT")
+        self._tree.fixed("proc/vmstat", "nr_free_pages 100000\noom_kill 0")
         online = f"0-{form.cpus - 1}"
         for name in ("online", "possible", "present"):
             self._tree.fixed(f"sys/devices/system/cpu/{name}", online)

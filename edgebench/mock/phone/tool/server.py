@@ -37,6 +37,9 @@ class Host(Protocol):
     def case(self, argv: tuple[str, ...], folder: Path, pid: int) -> Case:
         """What a process is started with; counts it."""
 
+    def killed(self, pid: int, signal_number: int) -> None:
+        """That process is about to be killed."""
+
     def ended(self, pid: int) -> None:
         """That process is no more."""
 
@@ -151,6 +154,7 @@ class ToolServer:
         try:
             return {"exit": run(case, voice, _ProcessPace(self._host, link))}
         except Killed as killed:
+            self._host.killed(pid, int(killed.number))
             return {"signal": int(killed.number)}
 
     def _stamp(self, pid: int) -> Callable[[], str]:
