@@ -25,7 +25,7 @@ $(VENV)/.user: pyproject.toml
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml
-	@$(MAKE) --no-print-directory system WANTED="venv sshd shells adb"
+	@$(MAKE) --no-print-directory system WANTED="venv sshd shells adb cc"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
 	@touch $@
@@ -51,6 +51,7 @@ check: $(VENV)/.dev
 	$(BIN)/python tools/gen_cli_docs.py --check
 	$(BIN)/python tools/gen_grades.py --check
 	$(BIN)/python tools/gen_phone_commands.py --check
+	$(BIN)/python tools/gen_tflite_lint.py --check
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/run_all.py
@@ -59,6 +60,7 @@ docs: $(VENV)/.dev
 	$(BIN)/python tools/gen_cli_docs.py
 	$(BIN)/python tools/gen_grades.py
 	$(BIN)/python tools/gen_phone_commands.py
+	$(BIN)/python tools/gen_tflite_lint.py
 
 build: $(VENV)/.dev
 	$(BIN)/python -m build

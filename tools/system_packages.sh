@@ -21,6 +21,10 @@ for part in "$@"; do
         ;;
     # another release than the one that adbutils carries: its servers are to be used, and left alone
     adb) command -v adb >/dev/null || missing="$missing adb" ;;
+    cc)
+        # a delegate library of the tests' own is built with it
+        command -v cc >/dev/null || missing="$missing gcc libc6-dev"
+        ;;
     *) echo "system_packages.sh: unknown part $part" >&2; exit 2 ;;
     esac
 done
