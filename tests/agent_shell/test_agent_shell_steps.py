@@ -22,7 +22,7 @@ def test_events_carry_this_machines_clock(phone: ShellPhone) -> None:
     before = clock_ns()
     events = phone.carry_out(phone.job("job-1", step(program="/bin/true")))
     assert before - 10_000_000 <= events[0]["t"] <= events[-1]["t"] <= clock_ns()
-    assert events[0]["clock"]["monotonic_ns"] == events[0]["t"]
+    assert before - 10_000_000 <= events[0]["clock"]["monotonic_ns"] <= events[0]["t"]
     assert events[0]["clock"]["resolution_ns"] == 10_000_000
     assert events[0]["clock"]["realtime_ns"] > 1_700_000_000_000_000_000
 

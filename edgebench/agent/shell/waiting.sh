@@ -94,6 +94,7 @@ end_child() {
         TRIES=$((TRIES + 1))
         # one that waits for a slow command of its own hears us after that
         [ $TRIES -lt 200 ] || sleep 0.1
+        [ $TRIES -lt 400 ] || kill -9 "$1" 2>/dev/null
     done
     wait "$1" 2>/dev/null
     STATUS=$?
@@ -112,8 +113,8 @@ verb_guard() {
         WARDS=$LINE
     done
     for WARD in $WARDS; do
-        kill "$WARD" 2>/dev/null
         kill -9 "-$WARD" 2>/dev/null
+        end_child "$WARD"
     done
     exit 0
 }
