@@ -46,7 +46,7 @@ def measured(tmp_path, form, speed, *options):
             env={**os.environ, **adb.environment, **own},
             capture_output=True,
             text=True,
-            timeout=170,
+            timeout=500,
             check=False,
         )
         assert done.returncode == 0, done.stderr
@@ -56,6 +56,7 @@ def measured(tmp_path, form, speed, *options):
 
 
 @pytest.mark.heavy
+@pytest.mark.timeout(600)
 def test_rails_of_a_rooted_pixel_agree_with_what_it_drew(tmp_path):
     run, body, begin_ns, end_ns = measured(tmp_path, "pixel-8", 1.0, "--quick", "--soak", "30")
     mean, idle = (run["metrics"][name]["value"] for name in ("power_mean", "power_idle"))
@@ -69,6 +70,7 @@ def test_rails_of_a_rooted_pixel_agree_with_what_it_drew(tmp_path):
 
 
 @pytest.mark.heavy
+@pytest.mark.timeout(600)
 def test_a_gauge_that_is_calibrated_at_run_time_covers_what_was_drawn(tmp_path):
     run, body, begin_ns, end_ns = measured(tmp_path, "oneplus-7t", 3.0, "--quick", "--soak", "105")
     mean = run["metrics"]["power_mean"]

@@ -36,12 +36,14 @@ def test_counters_of_rails_are_within_1_percent():
 
 
 @pytest.mark.heavy
+@pytest.mark.timeout(600)
 def test_counters_of_rails_are_within_1_percent_over_200_runs():
     gross, net, _, _ = errors(RUNS, **RAILS)
     assert max(gross, net) <= 0.01
 
 
 @pytest.mark.heavy
+@pytest.mark.timeout(600)
 def test_a_gauge_read_at_10_hz_over_200_runs():
     gross, net, covered, _ = errors(RUNS, **LIVE_GAUGE)
     assert gross <= 0.03
@@ -50,6 +52,7 @@ def test_a_gauge_read_at_10_hz_over_200_runs():
 
 
 @pytest.mark.heavy
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("form", ["oneplus-7t", "pixel-8"])
 def test_a_gauge_of_1_hz_over_200_runs_and_its_stated_uncertainty(form):
     _, net, covered, stated = errors(RUNS, **SLOW_GAUGE | {"form": form})
