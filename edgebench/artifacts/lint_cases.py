@@ -23,8 +23,8 @@ ANY = ("cpu", *STATIC)
 class Case:
     """One known trouble: who has it, how it is seen, what to do, and where that is known from.
 
-    `find` gives the operators that have it; for a trouble of the whole graph, nothing, or its first input. `asked_only`:
-    told only to who asks about that accelerator.
+    `find` gives the operators that have it; for a trouble of the whole graph, nothing, or its first input.
+    `asked_only`: told only to who asks about that accelerator.
     """
 
     code: str

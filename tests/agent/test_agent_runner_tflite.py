@@ -1,4 +1,4 @@
-"""The child with a real TFLite (tflite-runtime 2.13 on Python 3.8, LiteRT on newer ones): passes, options, delegates."""
+"""The child with a real TFLite (tflite-runtime 2.13 on Python 3.8, LiteRT on newer ones), delegates included."""
 
 import os
 import shutil
