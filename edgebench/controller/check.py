@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any
 
 from edgebench.controller.devices import DeviceEntry
-from edgebench.controller.profiles import choose_profile
+from edgebench.controller.finding import UNFIT, UNREACHABLE, Finding, State
+from edgebench.controller.native.check import android, phone_state, tools
+from edgebench.controller.profiles import choose_phone_profile, choose_profile
 from edgebench.controller.recipes import RECIPES, how_to_bring
 from edgebench.controller.runtimes import find_runtime, python_version, runtime_environment
 from edgebench.controller.session import DeviceSession, read_facts
@@ -17,22 +19,8 @@ from edgebench.controller.setup import MIB, try_runtime
 from edgebench.controller.spec import Settings
 from edgebench.errors import AuthRefused, DeviceError, DeviceLost, DeviceUnfit, EdgebenchError, HostKeyError
 
-State = Literal["ok", "missing", "unknown"]
 LOW_DISK_BYTES = 512 * MIB
 TEST_BYTES = 64 * 1024
-UNREACHABLE, UNFIT = 3, 4
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of a check; `needed`: without it no run can work, and `exit_code` says why not."""
-
-    name: str
-    state: State
-    text: str
-    todo: str = ""
-    needed: bool = False
-    exit_code: int = UNFIT
 
 
 @dataclass(frozen=True)
@@ -61,7 +49,7 @@ def check_device(entry: DeviceEntry, session: DeviceSession) -> CheckReport:
     except DeviceError as error:
         return CheckReport(entry.name, (_not_open(error),))
     try:
-        findings = [_reached(session), _python(session), *_all(session)]
+        findings = [_reached(session), _interpreter(session), *_all(session)]
     except DeviceError as error:
         findings = [_reached(session), _not_open(error)]
     finally:
@@ -87,18 +75,21 @@ def _reached(session: DeviceSession) -> Finding:
     return Finding("reachable", "ok", f"{session.entry.where}, {session.transport.identity()}", needed=True)
 
 
-def _python(session: DeviceSession) -> Finding:
+def _interpreter(session: DeviceSession) -> Finding:
+    if session.client.is_shell:
+        return Finding("agent", "ok", "its shell runs the agent; no Python is needed", needed=True)
     text = ".".join(map(str, session.client.python_version))
     return Finding("python", "ok", f"`{session.client.interpreter}` is {text}; the agent is there", needed=True)
 
 
 CHECKS: tuple[Callable[[DeviceSession], Iterator[Finding]], ...]
+PHONE_CHECKS: tuple[Callable[[DeviceSession], Iterator[Finding]], ...]
 
 
 def _all(session: DeviceSession) -> Iterator[Finding]:
     """Every other check; one that breaks tells so and leaves the others their turn."""
     session.facts = read_facts(session.client)
-    for check in CHECKS:
+    for check in PHONE_CHECKS if session.client.is_shell else CHECKS:
         try:
             yield from check(session)
         except DeviceLost:
@@ -132,16 +123,22 @@ def _home(session: DeviceSession) -> Iterator[Finding]:
 
 def _profile(session: DeviceSession) -> Iterator[Finding]:
     """Whether the declared profile is what the facts speak for."""
-    declared, seen = session.entry.profile, choose_profile(session.facts)
+    declared, seen = session.entry.profile, _spoken_for(session)
     board = (session.facts.get("board") or {}).get("model") or "no board name"
     profile = session.profile  # raises for a name that does not exist
     if profile is None:
         yield Finding("profile", "missing", f"none; {board} speaks for {seen}", f'`profile = "{seen}"` in devices.toml')
-    elif declared != seen and seen != "generic-linux":
+    elif declared != seen and not seen.startswith("generic-"):
         todo = f'if that is wrong: `profile = "{seen}"` in devices.toml'
         yield Finding("profile", "unknown", f"{declared}, but {board} speaks for {seen}", todo)
     else:
         yield Finding("profile", "ok", f"{declared} ({board})")
+
+
+def _spoken_for(session: DeviceSession) -> str:
+    """The profile that the facts speak for."""
+    properties = session.facts.get("properties")
+    return choose_phone_profile(properties) if properties else choose_profile(session.facts)
 
 
 def _runtimes(session: DeviceSession) -> Iterator[Finding]:
@@ -249,3 +246,4 @@ def _lease(session: DeviceSession) -> Iterator[Finding]:
 
 
 CHECKS = (_home, _profile, _runtimes, _traps, _sensors, _governor, _lease)
+PHONE_CHECKS = (android, _home, _profile, tools, phone_state, _sensors, _governor, _lease)
