@@ -20,7 +20,7 @@ MOST_WORK = 1 << 23
 """In bytes read one by one: two million numbers, some ten seconds; the largest networks known have a tenth of it."""
 SIZES = {"float64": 8, "int64": 8, "uint64": 8, "complex64": 8, "complex128": 16}
 SIZES |= {"float32": 4, "int32": 4, "uint32": 4, "float16": 2, "bfloat16": 2, "int16": 2, "uint16": 2}
-SIZES |= {"int8": 1, "uint8": 1, "bool": 1}
+SIZES |= {"int8": 1, "uint8": 1, "bool": 1, "float8_e4m3fn": 1, "float8_e5m2": 1}
 PACKED_BITS = {"int4": 4, "uint4": 4, "int2": 2}
 
 Options = Mapping[str, int | float | bool | tuple[int, ...]]
@@ -153,6 +153,9 @@ def _fault(file: TfliteFile) -> str | None:
         return f"it is of schema version {file.version}, not 3"
     if not file.main.outputs:
         return "its graph has no output"
+    strange = next((one for graph in file.graphs for one in graph.tensors if one.dtype.startswith("type ")), None)
+    if strange is not None:
+        return f"tensor {strange.name!r} is of {strange.dtype}, which the schema has not"
     for tensor in (one for graph in file.graphs for one in graph.tensors if one.stored and not one.sparse):
         expected = None if tensor.elements is None else stored_size(tensor.dtype, tensor.elements)
         if expected is not None and len(file.content(tensor)) != expected:

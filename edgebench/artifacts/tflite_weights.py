@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edgebench.artifacts.tflite_file import Tensor, TfliteFile
+from edgebench.artifacts.tflite_file import DAMAGED_HINT, Tensor, TfliteFile
+from edgebench.errors import ModelError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,8 +47,16 @@ def _is_number(tensor: Tensor) -> bool:
 def nonzero(file: TfliteFile, tensor: Tensor) -> int:
     """How many elements of a weight are not zero; of a quantised one, not at their zero point.
 
-    Of a sparse tensor the file stores those that may not be zero.
+    Of a sparse tensor the file stores those that may not be zero. Raises `ModelError` for what is no such number.
     """
+    try:
+        return _nonzero(file, tensor)
+    except (ValueError, TypeError) as error:
+        text = f"{file.name} is truncated or damaged: weight {tensor.name!r} cannot be read as {tensor.dtype}"
+        raise ModelError(text, hint=DAMAGED_HINT) from error
+
+
+def _nonzero(file: TfliteFile, tensor: Tensor) -> int:
     import numpy as np
 
     values = _values(file, tensor)
@@ -69,4 +78,6 @@ def _values(file: TfliteFile, tensor: Tensor) -> NDArray[np.generic]:
         return np.where(halves > 7, halves.astype(np.int16) - 16, halves)
     if tensor.dtype == "bfloat16":
         return raw.view(np.uint16) & 0x7FFF
+    if tensor.dtype.startswith("float8"):
+        return raw & 0x7F
     return raw.view(tensor.dtype)

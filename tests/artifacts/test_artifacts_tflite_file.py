@@ -15,7 +15,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import tflite_models as nets
 
-from edgebench.artifacts.reading import read_info, reader_of
+from edgebench.artifacts.lint import lint
+from edgebench.artifacts.reading import READERS, Format, read_info, reader_of
 from edgebench.artifacts.tensor_spec import TensorSpec
 from edgebench.artifacts.tflite_file import parse_tflite, read_tflite_file
 from edgebench.artifacts.tflite_model import read_tflite
@@ -97,6 +98,21 @@ def test_a_missing_file():
         read_tflite_file("gone.tflite")
 
 
+def everything(raw: bytes, folder: Path) -> None:
+    """Whatever is asked of a file after it was read: its face, counts, peak, other shapes, the lint."""
+    path = folder / "damaged.tflite"
+    path.write_bytes(raw)
+    try:
+        info = read_tflite(path)
+        larger = {spec.name: tuple(2 * (dim or 1) for dim in spec.dims) for spec in info.inputs if spec.dims}
+        for shapes in ({}, larger):
+            READERS[Format.TFLITE].count(path, shapes)
+            READERS[Format.TFLITE].peak(path, shapes)
+            lint(path, shapes)
+    except ModelError as error:
+        assert "damaged" in error.message  # noqa: PT017
+
+
 def outcome(raw: bytes) -> str:
     """`read`, or the ModelError's text; anything else is raised, as it would be to a user."""
     try:
@@ -115,10 +131,21 @@ def test_every_truncation_is_told(tmp_path):
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_changed_bytes_never_do_more_than_refuse(data, tmp_path):
-    raw = bytearray(nets.classifier(tmp_path / "m.tflite").read_bytes())
+    make = data.draw(st.sampled_from([nets.classifier, nets.upscaler_int8, nets.half_weights, nets.many_shapes]))
+    raw = bytearray(make(tmp_path / "m.tflite").read_bytes())
     for _ in range(data.draw(st.integers(1, 6))):
         raw[data.draw(st.integers(8, len(raw) - 1))] = data.draw(st.integers(0, 255))
-    outcome(bytes(raw))
+    everything(bytes(raw), tmp_path)
+
+
+@pytest.mark.parametrize("number", [-1, 77])
+def test_a_type_that_the_schema_has_not(tmp_path, number):
+    graph = nets.Graph()
+    graph.tensor("x", (1, 3))
+    graph.tensor("y", (1, 3))
+    graph.tensors[0].type = number
+    graph.op("ADD", ("x", "x"), ("y",))
+    assert f"'x' is of type {number}" in outcome(graph.bytes(("x",), ("y",)))
 
 
 @given(st.binary(max_size=400))
