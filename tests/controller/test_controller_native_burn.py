@@ -39,7 +39,7 @@ def burned(folder: Path, form: str, *faults: str) -> tuple[PhoneReadings, list[d
         assert plan.needs_burn
         prepared = [f"{key} {value}" for key, value in prepare_phone(facts, profile).lines]
         head = ["protocol 1", "job 1", "nonce abc", "holder test", "lease_s 120", "max_time_s -", f"root {phone.root}"]
-        (job / "job.txt").write_text("\n".join([*head, *prepared, *plan.lines, *burn_step(0, facts, BURN_S)]) + "\n")
+        (job / "job.txt").write_text("\n".join([*head, *prepared, *plan.lines, *burn_step(0, facts, BURN_S), "end"]) + "\n")
         (job / "job.json").write_text("{}")
         started = shell.exec(["sh", str(agent), "start", str(job), "--nonce", "n1"])
         assert b'"started"' in started.stdout, started

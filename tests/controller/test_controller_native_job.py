@@ -40,6 +40,8 @@ def steps_of(text: str) -> list[list[tuple[str, str]]]:
     for key, value in read(text):
         if key == "step":
             steps.append([])
+        if key == "end":
+            break
         if steps:
             steps[-1].append((key, value))
     return steps
@@ -53,6 +55,7 @@ def test_the_head_and_the_lines_made_elsewhere_come_before_the_steps() -> None:
     keys = [key for key, _ in lines]
     assert keys.index("root") < keys.index("set-setting") < keys.index("jitter") < keys.index("step")
     assert ("mask", "f0") in lines
+    assert lines[-1] == ("end", "")
 
 
 def test_the_steps_are_the_plans_and_each_ends_with_run() -> None:

@@ -31,7 +31,7 @@ check_job() {
 
 check_whole() {
     [ -z "$OPEN" ] || WHY="job.txt ends in the middle of a step"
-    for KEY in protocol job nonce holder lease_s max_time_s root step; do
+    for KEY in protocol job nonce holder lease_s max_time_s root step end; do
         case $SEEN in
         *" $KEY "*) ;;
         *) WHY="job.txt lacks $KEY" ;;

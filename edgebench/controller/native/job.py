@@ -65,7 +65,7 @@ def job_text(job: JobAsk) -> str:
     ]
     for index, step in enumerate(native_steps(settings, job.tool, job.device, job.ask)):
         lines += _step_lines(job, index, step)
-    return render(lines)
+    return render([*lines, ("end", "")])  # without it a file cut behind a step would look whole
 
 
 def render(lines: Iterable[Line]) -> str:
