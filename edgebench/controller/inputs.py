@@ -169,7 +169,9 @@ def _conversion(model: Path, ask: VariantAsk) -> dict[str, Any] | None:
         return None
     spec = free[0]
     dims = tuple(ask.shapes.get(spec.name) or spec.dims or ())
-    return {"name": spec.name, "dims": dims, "dtype": spec.dtype, "span": ask.input_range}
+    # of a quantised input the range is of real values: those are written, and the device quantises them
+    dtype = "float32" if spec.scale is not None and ask.input_range is not None else spec.dtype
+    return {"name": spec.name, "dims": dims, "dtype": dtype, "span": ask.input_range}
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import tflite_models as nets
+from PIL import Image
 
-from edgebench.controller.inputs import input_shapes
+from edgebench.controller.inputs import gather_inputs, input_shapes
 from edgebench.controller.inspecting import inspect_model
 from edgebench.controller.recipes import RECIPES, how_to_bring
 from edgebench.controller.requests import RunOptions, build_requests
@@ -74,6 +75,19 @@ def test_floats_for_a_quantised_input_are_taken_other_types_not(tmp_path):
     np.savez(tmp_path / "x.npz", x=np.zeros((1, 8, 8, 3), np.int32))
     with pytest.raises(UsageError, match="x is int32, the model takes int8"):
         input_shapes(path, ask)
+
+
+def test_a_photograph_for_a_quantised_input_is_written_as_real_values(tmp_path):
+    path = nets.upscaler_int8(tmp_path / "m.tflite")
+    Image.fromarray(np.full((8, 8, 3), 51, np.uint8)).save(tmp_path / "grey.png")
+    ask = VariantAsk(backend="tflite", input=str(tmp_path / "grey.png"), input_range=(0.0, 1.0))
+    assert input_shapes(path, ask) == [{"x": (1, 8, 8, 3)}]
+    (written,) = gather_inputs(path, ask).written_to(tmp_path)
+    with np.load(written) as found:
+        np.testing.assert_allclose(found["x"], np.full((1, 8, 8, 3), 0.2, np.float32), rtol=1e-6)
+    without = VariantAsk(backend="tflite", input=str(tmp_path / "grey.png"))
+    with pytest.raises(UsageError, match="how a photograph becomes int8 is not known"):
+        input_shapes(path, without)
 
 
 def test_the_stamp_of_a_file(tmp_path):
