@@ -9,6 +9,7 @@ from edgebench.report.inspect_view import (
     cure_lines,
     figure_lines,
     file_lines,
+    lint_lines,
     nodes_table,
     note_lines,
     ops_table,
@@ -117,3 +118,28 @@ def test_the_cure_for_the_oldest_runtime_stands_once():
 def test_other_formats_have_no_tables(view):
     assert view(document() | {"graph": None}) is None
     assert figure_lines(document() | {"graph": None}) == []
+
+
+def test_a_tflite_file_shows_versions_scales_and_its_lint():
+    found = document()
+    graph = found["graph"] | {"ir_version": None, "versions": {"ADD": 1, "CONV_2D": 3}, "producer": "by hand"}
+    graph["inputs"] = [{"name": "x", "dtype": "int8", "dims": [1, 4], "scale": 0.5, "zero_point": -3}]
+    graph["lint"] = [
+        {
+            "code": "batch-changed",
+            "accelerators": ["gpu"],
+            "ops": {"RESHAPE": 2, "TRANSPOSE": 1},
+            "at": ["a", "b"],
+            "text": "axis 0 is no longer the batch",
+            "rewrite": "keep it",
+            "source": "somewhere",
+        }
+    ]
+    found = found | {"graph": graph}
+    lines = dict(file_lines(found))
+    assert lines["stamps"] == "operators of version 1, but CONV_2D 3, by by hand"
+    assert lines["inputs"] == "x int8 [1, 4] = 0.5 x (stored - -3)"
+    assert lint_lines(found) == [
+        "gpu: RESHAPE x2, TRANSPOSE (a, b, ...): axis 0 is no longer the batch -> keep it [somewhere]"
+    ]
+    assert lint_lines(document()) == []
