@@ -4,11 +4,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO := .demo
 MODELS ?= models/sr-x2-w28.onnx models/sr-x2-w28-int8.onnx models/sr-x2-w16.onnx
+PHONE_MODELS ?= models/sr-x2-w28-fp32.tflite models/sr-x2-w28-fp16.tflite models/sr-x2-w28-int8.tflite
 
-.PHONY: help demo test test-heavy check bench docs models build clean system
+.PHONY: help demo demo-android test test-heavy check bench docs models build clean system
 
 help:
 	@echo "make demo    install edgebench into $(VENV) and compare the models of models/ on this machine"
+	@echo "make demo-android   the TFLite models on a simulated phone, through the real adb server"
 	@echo "make test    install what the tests need and run the default suite"
 	@echo "make check   linters, types, import floors, generated docs"
 	@echo "make test-heavy   the minutes-long tests that CI runs too"
@@ -34,6 +36,9 @@ demo: $(VENV)/.user
 	@mkdir -p $(DEMO)
 	EDGEBENCH_STORE=$(DEMO)/store.db $(BIN)/edgebench run $(MODELS) --quick --threads 1 \
 		|| { status=$$?; [ $$status -eq 5 ] && echo "(exit status 5: a row is unstable, as the table says)"; }
+
+demo-android: $(VENV)/.user
+	@sh tools/demo_android.sh $(BIN)/edgebench $(PHONE_MODELS)
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "not heavy"
