@@ -14,27 +14,35 @@ from edgebench.transports.commands import run_to_end
 # toybox has sha256sum; openssl, where there is one, uses the processor's SHA instructions.
 PICK_HASH = 'h=sha256sum; command -v openssl >/dev/null 2>&1 && h="openssl dgst -sha256 -r"; '
 HASH_SCRIPT = PICK_HASH + '$h <"$1"'
-# Hashes $1 while it grows to $2 bytes, a megabyte at a time (counted in words: mksh has 32 bits), and gives up when
-# it has not grown for a while, as nobody may be left to stop it. A phone's hash then costs no time after the transfer.
+# Hashes $1 while it grows to $2 bytes, in whole megabytes (counted in words: mksh has 32 bits). Between two looks it
+# sleeps (hundredths of a second) until 8 MB more should be there, near the end half of what is left: few processes,
+# and little left to do after the transfer. It gives up when nothing has grown for half a minute, as nobody may be left
+# to stop it.
 FOLLOW_SCRIPT = (
     PICK_HASH
     + """
 follow() {
-    hashed=0; idle=0; last=0
+    hashed=0; idle=0; last=0; pause=2
     case $2 in ???????*) last=${2%??????} ;; esac
-    while [ $idle -lt 600 ]; do
+    while [ $idle -lt 3000 ]; do
         size=$(stat -c %s "$1" 2>/dev/null) || size=0
-        case $size in ???????*) whole=${size%??????} ;; *) whole=0 ;; esac
-        if [ $whole -gt $hashed ]; then
-            dd if="$1" bs=1000000 skip=$hashed count=$((whole - hashed)) 2>/dev/null || exit
-            hashed=$whole; idle=0
-        elif [ "$size" = "$2" ]; then
+        if [ "$size" = "$2" ]; then
             dd if="$1" bs=1000000 skip=$hashed 2>/dev/null
             exit
-        else
-            if [ $((last - whole)) -gt 16 ]; then sleep 0.05; else sleep 0.02; fi
-            idle=$((idle + 1))
         fi
+        case $size in ???????*) whole=${size%??????} ;; *) whole=0 ;; esac
+        grown=$((whole - hashed))
+        if [ $grown -gt 0 ]; then
+            dd if="$1" bs=1000000 skip=$hashed count=$grown 2>/dev/null || exit
+            hashed=$whole; idle=0
+            next=$(((last - whole) / 2))
+            [ $next -lt 8 ] || next=8
+            pause=$((pause * next / grown))
+        fi
+        [ $pause -lt 30 ] || pause=30
+        [ $pause -gt 2 ] || pause=2
+        case $pause in ?) sleep 0.0$pause ;; *) sleep 0.$pause ;; esac
+        idle=$((idle + pause))
     done
 }
 follow "$1" "$2" | $h

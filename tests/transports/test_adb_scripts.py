@@ -82,7 +82,7 @@ def test_without_dd_there_is_no_hash_that_could_be_taken_for_the_files(tmp_path,
 def test_a_file_that_nobody_writes_any_more_is_given_up(land, tmp_path):
     """Nobody may be left to stop it; what it says then is of no file, and is compared."""
     (tmp_path / "part").write_bytes(b"begun")
-    script = FOLLOW_SCRIPT.replace("-lt 600", "-lt 3")
+    script = FOLLOW_SCRIPT.replace("-lt 3000", "-lt 3")
     assert script != FOLLOW_SCRIPT
     assert run(land, script, tmp_path / "part", 100).stdout.split()[:1] != [hashlib.sha256(b"begun").hexdigest()]
 

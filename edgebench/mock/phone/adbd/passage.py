@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Callable, Iterator
 
 from edgebench.mock.phone.adbd.faults import Fault, Faults
@@ -12,6 +13,9 @@ from edgebench.mock.phone.adbd.wire import Payload
 
 STEP_S = 0.05
 """A slow phone's content passes in pieces of so long."""
+
+LATE_S = 0.025
+"""A slow link keeps its rate though this machine wakes it so late: what waits in a cable's buffers passes meanwhile."""
 
 
 class PhoneGone(StreamClosed):
@@ -30,6 +34,7 @@ class Passage:
         self._ahead = faults.entering(name)
         self._passed = 0
         self._turn_next = False
+        self._link_free_s: float | None = None
 
     def pieces(self, data: Payload) -> Iterator[Payload]:
         """Yield the data in the pieces in which to deliver them.
@@ -85,7 +90,10 @@ class Passage:
         self._faults.thawed()
         slow = self._faults.in_force("slow")
         if slow is not None:
-            self._faults.pause(size / slow.bytes_per_s)
+            now_s = time.monotonic()
+            began_s = now_s if self._link_free_s is None else max(self._link_free_s, now_s - LATE_S)
+            self._link_free_s = began_s + size / slow.bytes_per_s
+            self._faults.pause(self._link_free_s - now_s)
 
     def _maybe_turned(self, piece: memoryview) -> Payload:
         if not self._turn_next:
