@@ -110,7 +110,7 @@ class Backend(Protocol):
         ...
 
 
-BACKENDS = {"onnxruntime": "edgebench.backends.onnxruntime", "tflite": "edgebench.backends.tflite"}
+BACKENDS = {name: f"edgebench.backends.{name}" for name in ("onnxruntime", "tflite", "ncnn", "mnn")}
 """Where each backend lives; each module has a `backend`."""
 
 
@@ -126,7 +126,8 @@ def get_backend(name: str) -> Backend:
 
 def backend_for(format_name: str) -> str:
     """The backend that runs files of a format when none was named. Raises `UnknownName`."""
-    by_format = {"onnx": "onnxruntime", "tflite": "tflite"}
+    by_format = {"onnx": "onnxruntime", "tflite": "tflite", "ncnn": "ncnn", "mnn": "mnn"}
     if format_name not in by_format:
-        raise UnknownName("model format", str(format_name), by_format, hint="this version runs .onnx and .tflite files")
+        hint = "this version runs .onnx and .tflite files; ncnn's and MNN's on phones"
+        raise UnknownName("model format", str(format_name), by_format, hint=hint)
     return by_format[format_name]

@@ -64,14 +64,19 @@ class PreparedRow:
 
 
 def examine(path: Path, ask: VariantAsk, batch: int | None = None) -> tuple[Artifact, ModelFacts, VariantAsk]:
-    """Read a model on the host: hash, counts, shapes resolved (`batch` None: not given). Raises `UsageError`s."""
-    from edgebench.artifacts.reading import reader_of
+    """Read a model on the host: hash, counts, shapes resolved (`batch` None: not given). Raises `UsageError`s.
+
+    Inside a format that nothing reads is not looked: its row has the file's size, and no counts.
+    """
+    from edgebench.artifacts.reading import READERS, reader_of
 
     artifact = load_artifact(path)
     backend = get_backend(ask.backend)
     if artifact.format not in backend.formats:
         known = ", ".join(f".{name}" for name in backend.formats)
         raise ModelError(f"{path}: {ask.backend} does not run {artifact.format} files", hint=f"it runs {known}")
+    if artifact.format not in READERS:
+        return artifact, ModelFacts(sha256=artifact.sha256, bytes=artifact.bytes, format=artifact.format), ask
     reader = reader_of(path)
     info = reader.read(path)
     given = {name: tuple(dims) for name, dims in ask.shapes.items()}

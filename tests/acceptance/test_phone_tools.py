@@ -46,3 +46,41 @@ def test_a_vendors_accelerator_without_its_library_says_how_to_bring_it(room: Ph
     outcome = done.runs[0]["outcome"]
     assert (outcome["status"], outcome["code"]) == ("failed", "tool-missing")
     assert "libQnnTFLiteDelegate.so" in outcome["message"]
+
+
+BENCHNCNN = """#!/bin/sh
+echo "loop_count = $1" >&2
+echo "num_threads = $2" >&2
+echo "powersave = $3" >&2
+echo "gpu_device = $4" >&2
+echo "cooling_down = $5" >&2
+[ -f "${6#param=}" ] || exit 1
+echo "          squeezenet  min =    4.21  max =    4.36  avg =    4.27" >&2
+"""
+"""Prints what a captured run printed; the figures are that phone's, not this one's."""
+
+
+def test_a_runtime_by_a_tool_that_its_user_built(room: PhoneRoom, tmp_path: Path) -> None:
+    tool = room.tree / "data/local/tmp/benchncnn"
+    tool.write_text(BENCHNCNN)
+    tool.chmod(0o755)
+    model = tmp_path / "squeezenet.param"
+    model.write_text("7767517\n2 2\nInput data 0 1 data\nReLU out 1 1 data out\n")
+    (tmp_path / "squeezenet.bin").write_bytes(b"\0" * 64)
+    done = room.run(model, "--shape", "data=1x3x227x227", "--threads", "4", "--accelerator", "cpu")
+    assert done.returncode == 0, done.stderr
+    (run,) = done.runs
+    assert (run["variant"]["backend"], run["variant"]["artifact"]["format"]) == ("ncnn", "ncnn")
+    assert run["metrics"]["latency_mean"]["value"] == pytest.approx(4.27)
+    assert run["fidelity"]["state"] == "unavailable"
+    assert run["metrics"]["macs"]["value"] is None
+    tool.unlink()
+
+
+def test_such_a_runtime_is_not_for_boards(tmp_path: Path, room: PhoneRoom) -> None:
+    model = tmp_path / "m.param"
+    model.write_text("7767517\n2 2\nInput data 0 1 data\nReLU out 1 1 data out\n")
+    (tmp_path / "m.bin").write_bytes(b"\0")
+    done = room.edgebench("run", model, "--quick", "--shape", "data=1x3x8x8", "--json", "-")
+    assert done.returncode == 4
+    assert done.runs[0]["outcome"]["code"] == "runtime-missing"

@@ -6,7 +6,8 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from edgebench.artifacts.reading import read_info
+from edgebench.artifacts.reading import READERS, read_info
+from edgebench.artifacts.sniff import sniff
 from edgebench.artifacts.tensor_spec import TensorSpec
 from edgebench.backends.base import DeviceRuntime, TfliteStamp
 from edgebench.backends.native.base import NativeTool, ToolAsk, ToolOnDevice, get_tool, tools_of
@@ -22,6 +23,9 @@ from edgebench.errors import DeviceUnfit, RowFailure
 
 HELP_TIMEOUT_S = 20.0
 CANNOT_RUN, NOT_THERE = 126, 127
+WRONG_ABI = ("not executable", "Exec format")
+"""What shells say of a program for another processor."""
+
 RAW_TYPES = frozenset(
     f"{kind}{bits}" for kind, sizes in {"float": (16, 32, 64), "int": (8, 16, 32, 64), "uint": (8, 16, 32, 64)}.items()
     for bits in sizes
@@ -69,6 +73,8 @@ def fit_native(device: DeviceSession, request: RowRequest, view: View) -> tuple[
 
 def _preflight(request: RowRequest, found: FoundTool) -> list[str]:
     """Refuse what this tool is known to lack; what a precision can be, its own arguments say."""
+    if sniff(request.model_path) not in READERS:
+        return []
     stamp = stamp_of(request.model_path)
     if isinstance(stamp, TfliteStamp) and stamp.flex and found.has_flex is False:
         raise RowFailure(
@@ -111,6 +117,8 @@ def raw_tensors(model: Path, shapes: dict[str, list[int]]) -> tuple[list[RawTens
 
     Raises `ModelError`, and `RowFailure` (`shape-mismatch`) for an input whose shape stays open.
     """
+    if sniff(model) not in READERS:
+        return [RawTensor(name=name, dtype="float32", dims=dims) for name, dims in shapes.items()], []
     info = read_info(model)
     inputs = [_raw(spec, shapes.get(spec.name)) for spec in info.inputs]
     for spec, found in zip(info.inputs, inputs, strict=True):
@@ -182,8 +190,9 @@ def _flags(device: DeviceSession, tool: NativeTool, path: str) -> frozenset[str]
     done = device.transport.exec([path, "--help"], timeout_s=HELP_TIMEOUT_S)
     text = (done.stdout + b"\n" + done.stderr).decode("utf-8", "replace")
     said = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
-    if done.returncode == CANNOT_RUN:
-        wrong = "not executable" in text or "Exec format" in text
+    # Android's shell (mksh) ends with status 1, not 126, at a program for another processor
+    wrong = done.returncode != 0 and any(words in text for words in WRONG_ABI)
+    if wrong or done.returncode == CANNOT_RUN:
         code = "tool-wrong-abi" if wrong else "permission"
         hint = "`edgebench tools list` shows each tool's ABI" if wrong else "its folder may be mounted noexec"
         raise RowFailure(code, f"{device.entry.name}: {tool.name} does not start there: {said}", hint=hint)
