@@ -1,4 +1,4 @@
-"""Draws the README's picture from the last session of a store: `python tools/draw_example.py STORE`.
+"""Draws a picture of the README from the last session of a store: `python tools/draw_example.py STORE [run|phone]`.
 
 A picture of what was measured, as `edgebench run` printed it; nothing in it is made up.
 """
@@ -14,24 +14,29 @@ from rich.console import Console
 from edgebench.report.table import notes, runs_table
 from edgebench.store import open_store
 
-TARGET = Path(__file__).parent.parent / "docs" / "images" / "run.svg"
-COMMAND = "$ edgebench run models/*.onnx --quick --threads 1"
+FOLDER = Path(__file__).parent.parent / "docs" / "images"
+COMMANDS = {
+    "run": "$ edgebench run models/*.onnx --quick --threads 1",
+    "phone": "$ edgebench run models/sr-x2-w28-fp32.tflite --device mock-oneplus-7t --accelerator cpu,gpu,nnapi --quick",
+}
 WIDTH = 132
 
 
 def main() -> None:
-    """Draw the picture."""
+    """Draw it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("store", type=Path)
-    with open_store(str(parser.parse_args().store), create=False) as store:
+    parser.add_argument("picture", choices=COMMANDS, nargs="?", default="run")
+    asked = parser.parse_args()
+    with open_store(str(asked.store), create=False) as store:
         runs = store.session_runs(store.run("last").session)
     console = Console(record=True, width=WIDTH, file=io.StringIO(), highlight=False)
-    console.print(COMMAND, style="bold", markup=False)
+    console.print(COMMANDS[asked.picture], style="bold", markup=False)
     console.print(runs_table(runs))
     for line in notes(runs):
         console.print(f"  {line}", markup=False)
-    TARGET.parent.mkdir(parents=True, exist_ok=True)
-    console.save_svg(str(TARGET), title="edgebench")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    console.save_svg(str(FOLDER / f"{asked.picture}.svg"), title="edgebench")
 
 
 if __name__ == "__main__":
