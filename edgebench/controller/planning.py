@@ -17,6 +17,9 @@ JITTER_ROOM = 1.05
 LOAD_LIMIT_S = 300.0
 """A model that has not finished its first inference by then counts as hung."""
 
+UNPLUG_S = 600
+"""How long a job waits for its cable to be pulled."""
+
 LOAD_LIMIT_LEAST_S = 10.0
 """Loading gets this long however short `--max-time` is: a small board takes seconds to import a runtime."""
 
@@ -118,10 +121,14 @@ def planned_seconds(settings: Settings) -> float:
 
 
 def lease_seconds(settings: Settings) -> float:
-    """Length of the device's lease: planned time + 50 %, never shorter than the time `--max-time` allows."""
+    """Length of the device's lease: planned time + 50 %, never shorter than the time `--max-time` allows.
+
+    Where the job waits for its cable to be pulled, that time comes on top.
+    """
     planned = planned_seconds(settings)
     unbounded = 10 * planned + LOAD_LIMIT_S
-    return 1.5 * max(planned, settings.max_time_s if settings.max_time_s is not None else unbounded) + LOAD_LIMIT_S
+    allowed = settings.max_time_s if settings.max_time_s is not None else unbounded
+    return 1.5 * max(planned, allowed) + LOAD_LIMIT_S + (UNPLUG_S if settings.unplugged else 0)
 
 
 def reduced_text(reduced: Mapping[str, Any]) -> str:

@@ -233,3 +233,9 @@ def test_what_the_agent_itself_costs(phone: ShellPhone) -> None:
         assert outcomes(events) == [("ok", None)] * 7
     assert min(first) < 150_000_000
     assert min(whole) < 1_000_000_000
+
+
+def test_a_burn_and_what_comes_before_do_not_count_against_max_time(phone: ShellPhone) -> None:
+    burn = ["step 999 burn 0 0 0 20", "repeat 1.2", "burn 1", "run"]
+    events = phone.carry_out(phone.job("job-1", burn, step(program="/bin/true"), max_time_s=1))
+    assert outcomes(events) == [("ok", None), ("ok", None)]

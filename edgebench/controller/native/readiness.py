@@ -9,15 +9,13 @@ from edgebench.controller.native.gate import TIME_LIMIT_S, GateView, await_cool,
 from edgebench.controller.native.job import Line
 from edgebench.controller.native.prepare import Preparation, prepare_phone
 from edgebench.controller.native.telemetry import profile_for
+from edgebench.controller.planning import UNPLUG_S
 from edgebench.controller.rows import RowRequest
 from edgebench.controller.session import DeviceSession
 from edgebench.controller.spec import Settings
 from edgebench.controller.view import View
 from edgebench.errors import RowFailure, UsageError
 from edgebench.transports.base import Clock
-
-UNPLUG_S = 600
-"""How long a job waits for its cable to be pulled."""
 
 
 def preparation(device: DeviceSession, asked: dict[str, str]) -> Preparation:

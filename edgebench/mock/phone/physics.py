@@ -59,6 +59,7 @@ class PhoneBody:
         self._elapsed_ns = 0
         self.throttled_at_ns: list[int] = []
         self.input_suspended = False
+        self.cable_out = False
         self.fixed_performance = False
         self.celsius_battery = self._body.celsius - 1.0
 
@@ -104,7 +105,7 @@ class PhoneBody:
     @property
     def plugged(self) -> bool:
         """Whether a charger is there."""
-        return self.faults.now("charging", seconds=self.lived_s)
+        return not self.cable_out and self.faults.now("charging", seconds=self.lived_s)
 
     @property
     def watts(self) -> float:

@@ -160,6 +160,7 @@ class Services:
     def show(self) -> None:
         """Render everything, and let the body do what it was told."""
         self._body.input_suspended = self.wish("suspend-input") == "1"
+        self._body.cable_out = self.wish("cable-out") is not None  # a file that a test puts there
         self._body.fixed_performance = self.wish("fixed-performance") == "true"
         for cell, text in self._cells.items():
             cell.set(text(self._body, self.wish))
