@@ -12,6 +12,10 @@ from edgebench.errors import DeviceError, DeviceLocked, DeviceLost, DeviceUnfit
 from edgebench.transports.base import Transport
 
 VERB_TIMEOUT_S = 60.0
+SHELL_SILENCE_S = 12.0
+"""The sh agent gives a sign of life every 4 s: a phone of which nothing came for so long is frozen, or its link is."""
+
+SIGN_OF_LIFE = b"~"
 SUPERVISOR_GONE = 3
 """Exit status of `follow` when a job's supervisor is gone without an `end`."""
 
@@ -133,6 +137,11 @@ class Following:
         """Whether the job's `end` has come."""
         return bool(self.reader.ended)
 
+    def _patience(self) -> float | None:
+        if not self.client.is_shell:
+            return self.silence_s
+        return SHELL_SILENCE_S if self.silence_s is None else min(self.silence_s, SHELL_SILENCE_S)
+
     def events(self) -> Generator[dict[str, Any], None, None]:
         """Yield events until `end`, or until the device says that the supervisor is gone. Raises `DeviceLost`."""
         client = self.client
@@ -140,8 +149,10 @@ class Following:
             return
         self.reader.restart()
         argv = client.argv("follow", client.job_folder(self.job), "--from", str(self.reader.offset), nonce="0" * 16)
-        with client.transport.stream(argv, silence_s=self.silence_s) as stream:
+        with client.transport.stream(argv, silence_s=self._patience()) as stream:
             for line in stream:
+                if line.strip() == SIGN_OF_LIFE:
+                    continue  # no part of the record: it must not move the offset
                 yield from self.reader.feed(line if line.endswith(b"\n") else line + b"\n")
                 if self.reader.ended:
                     return

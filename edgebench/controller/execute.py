@@ -25,7 +25,9 @@ from edgebench.store.store import Store
 SILENCE_S = 180.0
 """Longer than any silence of a healthy job (idle phases included): then the link counts as stalled."""
 
-LOST_HINT = "see to its power and its network, then run again: the next session collects what it went on to measure"
+LOST_HINT = (
+    "see to its power, its cable or network, then run again: the next session collects what it went on to measure"
+)
 
 
 @dataclass

@@ -78,13 +78,20 @@ class DeviceSession(AbstractContextManager["DeviceSession"]):
         self._sources: dict[str, list[dict[str, Any]]] = {}
 
     def __enter__(self) -> DeviceSession:
+        try:
+            self._open()
+        except DeviceLost as lost:  # it was there a moment ago: once more
+            self.view.tell(f"{lost.message}; reconnecting")
+            self._open()
+        return self
+
+    def _open(self) -> None:
         self.connect()
         try:
             self.facts = read_facts(self.client)
         except BaseException:
             self.close()
             raise
-        return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()

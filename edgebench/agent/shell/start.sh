@@ -59,10 +59,14 @@ verb_follow() {
 }
 
 # Copies while the supervisor lives; its last words are copied by the caller, who looks once more.
+# A lone `~` every few seconds says that the phone is there, however long its job has nothing to tell.
 follow_while_alive() {
+    NAPS=0
     while [ -z "$ENDED" ] && lives "$LEASE_PID" "$LEASE_BORN" "$BOOT"; do
         sleep 0.2
         copy_lines
+        NAPS=$((NAPS + 1))
+        [ "$NAPS" -lt 20 ] || { NAPS=0; put '~' || exit 3; }
     done
 }
 

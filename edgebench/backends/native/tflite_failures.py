@@ -75,17 +75,18 @@ def known_failure(lines: Sequence[Line], codes: Sequence[str] | None = None) -> 
             continue
         found = next((line.text for line in telling if pattern.search(line.text)), None)
         if found is not None:
-            return code, message(found, *_details(lines, code))
+            return code, message(*_with_details(found, lines, code))
     return None
 
 
-def _details(lines: Sequence[Line], code: str) -> list[str]:
-    """The node that failed and the kernel's own words, where they say more than the line itself."""
+def _with_details(found: str, lines: Sequence[Line], code: str) -> list[str]:
+    """The line with the node that failed and the kernel's own words, where they say more than the line itself."""
     if code not in ("unsupported-op", "load-failed", "shape-mismatch"):
-        return []
+        return [found]
     details = [line.text for line in lines if _NODE.search(line.text) or _DETAIL.search(line.text)][:2]
-    flex = code == "unsupported-op" and any("Select TensorFlow op(s)" in line.text for line in lines)
-    return [*details, FLEX_HINT] if flex else details
+    if code == "unsupported-op" and any("Select TensorFlow op(s)" in line.text for line in lines):
+        return [FLEX_HINT, *details, found]  # TensorFlow's own line is long: the node would be cut off behind it
+    return [found, *details]
 
 
 def last_words(lines: Sequence[Line], exit_code: int) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from edgebench.artifacts.artifact import load_artifact
 from edgebench.artifacts.reading import read_info
 from edgebench.backends.base import backend_for, get_backend
 from edgebench.controller.assembly.real_values import alike, for_reference
-from edgebench.controller.events import CollectedJob
+from edgebench.controller.events import CollectedJob, StepEvents
 from edgebench.controller.spec import RunContext
 from edgebench.errors import ModelError, RowFailure, UnknownName
 from edgebench.records import Fidelity
@@ -30,7 +30,7 @@ def judge_fidelity(context: RunContext, job: CollectedJob) -> Fidelity:
     """Run the reference on the saved inputs and compare; `state` is ok, wrong or unavailable."""
     steps = job.events.of_pass("fidelity")
     if not steps or job.outputs is None or not steps[-1].outputs:
-        return Fidelity(state="unavailable", why="the device gave no outputs")
+        return Fidelity(state="unavailable", why=_no_outputs(steps[-1] if steps else None))
     reference = Path(context.reference or context.model_path)
     try:
         inputs, outputs = read_outputs(job.outputs, steps[-1].outputs)
@@ -44,6 +44,11 @@ def judge_fidelity(context: RunContext, job: CollectedJob) -> Fidelity:
     return compare_outputs(
         outputs, expected, reference=f"{reference.name} on this host's CPU", min_psnr=context.min_psnr
     )
+
+
+def _no_outputs(step: StepEvents | None) -> str:
+    said = (step.done or {}).get("message") if step else None
+    return f"the device gave no outputs ({said})" if said else "the device gave no outputs"
 
 
 def _both_sides(

@@ -54,6 +54,7 @@ REASONS: tuple[Reason, ...] = (
     Reason("aggregate-only", "the tool gives no samples", "B", "a backend that gives samples", 0),
     Reason("charging", "the phone was plugged in: charging warms it", "B", "run --unplugged", 5),
     Reason("battery-low", f"under {BATTERY_LOW} % left: phones lower their clocks then", "C", "charge it first", 60),
+    Reason("screen-off", "the phone was locked or its screen off: phones lower their clocks then", "C", "unlock it", 1),
     Reason("not-interleaved", "runs of different sessions compared", "B", "measure both in one session", 10),
     Reason("damaged-record", "part of the device's record was unreadable", "C", "run again", 4),
     Reason("cut-short", "`--max-time` cut iterations or invocations", "C", "a longer --max-time", 10),

@@ -123,6 +123,9 @@ def _phone(context: RunContext) -> dict[str, str]:
     level = battery.get("level")
     if isinstance(level, int | float) and level < BATTERY_LOW:
         found["battery-low"] = f"battery at {level:g} %"
+    screen = context.session.device.facts.get("screen") or {}
+    if screen.get("locked") or screen.get("on") is False:
+        found["screen-off"] = "screen locked" if screen.get("locked") else "screen off"
     if use.gate:
         found["gate-skipped"] = use.gate
     return found

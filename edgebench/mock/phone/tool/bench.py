@@ -227,6 +227,7 @@ class _Process:
             "model": str(folder / options.text("graph")),
             # a layer's name is only what the flags call it: its place among them is what counts
             "inputs": [by_name.get(name) for name in options.text("input_layer").split(",")],
+            "shapes": checks.given_shapes(options),
             "output": str(folder / options.text("output_filepath")),
             "half": placed.accelerator == "gpu" and options.on("gpu_precision_loss_allowed"),
             "wrong": self._case.struck("wrong-output"),

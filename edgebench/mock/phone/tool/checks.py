@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -38,8 +39,9 @@ def load(options: Options, folder: Path, voice: Voice, flex: bool) -> Graph:
         voice.runtime(FLEX, "ERROR")
         _prepare_failed(voice, 0, "FlexErf")
     _check_operators(graph, voice)
-    _check_shapes(graph, options, voice)
-    return graph
+    shapes = given_shapes(options)
+    _check_shapes(graph, shapes, voice)
+    return graph.resized(shapes)
 
 
 def fail(voice: Voice, text: str) -> NoReturn:
@@ -59,11 +61,15 @@ def _check_operators(graph: Graph, voice: Voice) -> None:
             fail(voice, "Failed to initialize the interpreter")
 
 
-def _check_shapes(graph: Graph, options: Options, voice: Voice) -> None:
-    """A shape that the first operator cannot take: another rank, or other channels."""
+def given_shapes(options: Options) -> list[tuple[int, ...]]:
+    """The inputs' shapes that the flags give, in order; none where they give none."""
     texts = [text for text in options.text("input_layer_shape").split(":") if text]
-    for text, shape in zip(texts, graph.inputs.values(), strict=False):
-        given = tuple(int(size) for size in text.split(",") if size.strip().lstrip("-").isdigit())
+    return [tuple(int(size) for size in text.split(",") if size.strip().lstrip("-").isdigit()) for text in texts]
+
+
+def _check_shapes(graph: Graph, shapes: Sequence[tuple[int, ...]], voice: Voice) -> None:
+    """A shape that the first operator cannot take: another rank, or other channels."""
+    for given, shape in zip(shapes, graph.inputs.values(), strict=False):
         if len(given) != len(shape) or (shape and given[-1] != shape[-1]):
             kind = graph.operators[0].kind if graph.operators else "CONV_2D"
             ours, theirs = given[-1] if given else 0, shape[-1] if shape else 0

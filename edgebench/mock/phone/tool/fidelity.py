@@ -1,7 +1,7 @@
 """What the stand-in tool writes as a model's outputs: really computed on this machine, in a process of its own.
 
-Called with one argument, JSON: {"model", "inputs": [PATH or null, by place], "output", "half", "wrong"}. Writes all
-outputs one after the other, raw, as the tool does. Exit status 0, else the reason is on stderr.
+Called with one argument, JSON: {"model", "inputs": [PATH or null, by place], "shapes", "output", "half", "wrong"}.
+Writes all outputs one after the other, raw, as the tool does. Exit status 0, else the reason is on stderr.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ def main(told: str) -> None:
 
     ask = json.loads(told)
     interpreter = Interpreter(model_path=ask["model"], num_threads=1)
+    for detail, shape in zip(interpreter.get_input_details(), ask["shapes"], strict=False):
+        interpreter.resize_tensor_input(detail["index"], shape)
     interpreter.allocate_tensors()
     details = interpreter.get_input_details()
     for detail, path in zip_longest(details, ask["inputs"][: len(details)]):

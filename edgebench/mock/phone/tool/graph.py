@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,14 @@ class Graph:
     def macs(self) -> float:
         """All multiplications."""
         return sum(operator.macs for operator in self.operators)
+
+    def resized(self, shapes: Sequence[tuple[int, ...]]) -> Graph:
+        """The same with inputs of other shapes: as much more or less work as they hold more or fewer values."""
+        ours = sum(math.prod(shape) for shape in self.inputs.values())
+        inputs = dict(self.inputs) | dict(zip(self.inputs, shapes, strict=False))
+        ratio = sum(math.prod(shape) for shape in inputs.values()) / ours if ours else 1.0
+        operators = tuple(replace(operator, macs=operator.macs * ratio) for operator in self.operators)
+        return replace(self, inputs=inputs, operators=operators)
 
     def gpu_kernels(self) -> int:
         """How many delegate kernels there would be: runs of neighbouring operators that the GPU knows."""
