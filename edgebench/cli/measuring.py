@@ -45,7 +45,7 @@ def measure(job: Job) -> int:
     """Carry the command out; return its exit code. Raises `UsageError` before any device is touched."""
     check_target(job.json)
     entries = select_devices(job.devices, load_devices())
-    _check_unplugged(job, entries)
+    _check_phones_only(job, entries)
     requests = build_requests(job.models, job.options)
     if job.dry_run:
         _show_plan(job, entries, requests)
@@ -65,10 +65,17 @@ def _check_detach(job: Job, requests: Sequence[RowRequest]) -> None:
         raise UsageError(text, hint="run them one after the other, or without --detach")
 
 
-def _check_unplugged(job: Job, entries: Sequence[DeviceEntry]) -> None:
+def _check_phones_only(job: Job, entries: Sequence[DeviceEntry]) -> None:
+    """Refuse for other devices what only phones have."""
+    affinity = job.options.prepare.get("affinity", "")
     for entry in entries:
-        if job.options.settings.unplugged and entry.transport != "adb":
+        if entry.transport == "adb":
+            continue
+        if job.options.settings.unplugged:
             raise UsageError(f"{entry.name} is no phone behind adb", hint="leave --unplugged out")
+        if affinity.isalpha():
+            text = f"--prepare affinity takes CPU numbers, not {affinity!r}: {entry.name} is no phone"
+            raise UsageError(text, hint="for example affinity=0-3,6")
 
 
 def _check_parent(store: Store, parent: str | None) -> None:

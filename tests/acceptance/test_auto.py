@@ -24,7 +24,9 @@ def test_auto_walks_down_to_the_rung_that_works_and_says_what_the_others_said(tm
 def test_where_no_rung_works_the_row_says_why_of_each(tmp_path: Path) -> None:
     room = Room(tmp_path, "local")
     room.install_faulty_runtime()
-    done = room.run(MODEL, "--shape", "input=1x3x16x16", "--accelerator", "auto", "--option", "session.fault=abort@load")
+    done = room.run(
+        MODEL, "--shape", "input=1x3x16x16", "--accelerator", "auto", "--option", "session.fault=abort@load"
+    )
     assert done.returncode == 4, done.stderr
     (row,) = done.runs
     assert row["outcome"]["code"] == "delegate-failed"

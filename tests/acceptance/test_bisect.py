@@ -53,6 +53,7 @@ def test_an_operator_that_the_runtime_lacks_is_found_among_sixty_in_ten_runs(tmp
     assert room.history() == []  # trials are no rows
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("transport", ["local", pytest.param("ssh", marks=pytest.mark.heavy)])
 def test_an_operator_that_comes_out_wrong_is_found_and_its_part_kept(
     tmp_path: Path, transport: str, request: pytest.FixtureRequest

@@ -38,6 +38,7 @@ def test_one_row_an_accelerator_and_an_error_row_among_them(room: PhoneRoom) -> 
     assert nnapi["metrics"].get("latency_mean", {}).get("value") is None
 
 
+@pytest.mark.heavy
 def test_nothing_of_a_collected_job_stays_there(room: PhoneRoom) -> None:
     room.run(FP32)
     assert list((room.home / "jobs").iterdir()) == []
@@ -45,6 +46,7 @@ def test_nothing_of_a_collected_job_stays_there(room: PhoneRoom) -> None:
     assert [one["text"] for one in status["findings"] if one["name"] == "lease"] == ["free"]
 
 
+@pytest.mark.heavy
 def test_the_second_run_pushes_no_model(room: PhoneRoom) -> None:
     room.run(FP32)
     (model,) = room.home.glob("artifacts/*/model.tflite")
@@ -53,6 +55,7 @@ def test_the_second_run_pushes_no_model(room: PhoneRoom) -> None:
     assert (model.stat().st_ino, model.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
+@pytest.mark.heavy
 def test_auto_takes_the_first_rung_that_works(room: PhoneRoom) -> None:
     done = room.run(FP32, "--accelerator", "auto")
     assert done.returncode == 0, done.stderr
@@ -66,6 +69,7 @@ def test_an_onnx_file_needs_another_tool(room: PhoneRoom) -> None:
     assert "onnxruntime_perf_test" in done.runs[0]["outcome"]["message"]
 
 
+@pytest.mark.heavy
 def test_detached_it_goes_on_and_restore_brings_the_report(room: PhoneRoom) -> None:
     done = room.run(FP32, "--detach")
     assert done.returncode == 0, done.stderr

@@ -55,6 +55,7 @@ def test_the_operator_that_the_gpu_refuses_is_found_among_sixty_in_ten_runs(room
     assert room.history() == []
 
 
+@pytest.mark.heavy
 def test_in_the_trained_network_too_and_what_follows_runs(room: PhoneRoom) -> None:
     done = bisect(room, MODELS / "sr-x2-w28-fp16.tflite", "--keep", room.folder / "kept")
     assert done.returncode == 0, done.stderr

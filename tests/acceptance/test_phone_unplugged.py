@@ -1,4 +1,4 @@
-"""`run --unplugged`: everything is pushed, the cable is pulled, the phone measures alone, the report comes when it is back."""
+"""`run --unplugged`: all is pushed, the cable is pulled, the phone measures alone, the report comes when it is back."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def until(running: subprocess.Popen[str], words: str) -> list[str]:
     raise AssertionError(f"never said {words!r}: {''.join(lines)}")
 
 
+@pytest.mark.heavy
 def test_it_waits_for_the_cable_and_measures_from_the_battery(room: PhoneRoom) -> None:
     with room.phone("oneplus-7t", "charging"):
         serial = room.edgebench("devices", "list", "--json", "-").document["devices"][-1]["serial"]
@@ -40,7 +41,7 @@ def test_it_waits_for_the_cable_and_measures_from_the_battery(room: PhoneRoom) -
         room.adb.run("disconnect", serial)
         until(running, "reconnecting")
         room.adb.run("connect", serial)
-        out, said = running.communicate(timeout=150)
+        _, said = running.communicate(timeout=150)
         assert running.returncode == 0, (said, room.history()[0]["outcome"])
     (run,) = room.history()
     assert run["outcome"]["status"] == "ok"
