@@ -1,4 +1,4 @@
-"""All benchmarks, one after the other: our figures against a peer or a bare loop in the same run. About nine minutes.
+"""All benchmarks, one after the other: our figures against a peer or a bare loop in the same run. About eleven minutes.
 
 Each table goes to stderr as it is there, all of them to stdout at the end.
 
@@ -14,6 +14,7 @@ import help_time
 import litert_ratio
 import loop_cost
 import loop_ratio
+import phone_overhead
 import ssh_copy
 import startup
 import store_figures
@@ -28,6 +29,7 @@ BENCHMARKS: dict[str, Measure] = {
     "SSH copies": ssh_copy.measure,
     "ADB copies": adb_copy.measure,
     "start-up": startup.measure,
+    "a run on a simulated phone": phone_overhead.measure,
     "help": help_time.measure,
     "store": store_figures.measure,
 }
