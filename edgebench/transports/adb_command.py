@@ -46,9 +46,18 @@ class AdbCommand:
     """
 
     def __init__(
-        self, link: AdbLink, argv: Sequence[str], *, env: Mapping[str, str] | None, stdin: bytes = b"", start_s: float
+        self,
+        link: AdbLink,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None,
+        stdin: bytes | None = b"",
+        start_s: float,
     ) -> None:
-        """Start it. Raises DeviceLost, ValueError for what no command line can hold."""
+        """Start it; `stdin` None: `feed` will give it. Raises DeviceLost, ValueError for what no command line can hold.
+
+        The older shell cannot be fed: its standard input is empty then.
+        """
         self._link = link
         self._what = argv[0] if argv else ""
         self._marker = (secrets.token_hex(6), secrets.token_hex(6))
@@ -63,7 +72,7 @@ class AdbCommand:
         self._at_end = False
         self._pending = b""
         if link.has_shell_v2:
-            self._pending = _stdin_packets(stdin)
+            self._pending = _stdin_packets(stdin) if stdin is not None else b""
             self._connection = link.open(b"shell,v2,raw:" + line, start_s)
         else:
             if stdin:
@@ -74,6 +83,11 @@ class AdbCommand:
         self._socket: socket.socket = self._connection.conn
         self._socket.setblocking(False)
         self._poll = select.poll()
+
+    def feed(self, stdin: bytes) -> None:
+        """All of the standard input, of a command that was started without; sent while its outputs are read."""
+        if self._link.has_shell_v2:
+            self._unsent = memoryview(_stdin_packets(stdin))
 
     def read(self, deadline: float | None) -> tuple[bytes, bytes] | None:
         """Next (stdout, stderr) bytes; None at their end. Raises TimeoutError at `deadline`, DeviceLost."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edgebench.errors import DeviceError, DeviceLost, DeviceUnfit
-from edgebench.transports.adb_hash import PICK_HASH, hashed_meanwhile, remote_sha256, run_helper
+from edgebench.transports.adb_hash import PICK_HASH, finished_meanwhile, hashed_meanwhile, remote_sha256, run_helper
 from edgebench.transports.adb_link import AdbLink
 from edgebench.transports.adb_server import BROKEN
 from edgebench.transports.adb_sync import PIECE_BYTES, Refused, receive, send, session
@@ -29,15 +29,6 @@ f=${1%/*}; [ -d "${f:-/}" ] || { echo no-folder; exit; }
 [ -r "$1" ] || { echo closed; exit; }
 s=$(stat -c '%s %a' "$1"); echo "file $s"
 [ "${s% *}" != "$2" ] || $h <"$1"
-"""
-)
-# $5: the hash that the phone has made already, of as many bytes as were sent
-FINISH_SCRIPT = (
-    PICK_HASH
-    + """
-s=$5; [ "$s" = "$4" ] || s=$($h <"$1") || exit
-[ "${s%% *}" = "$4" ] || { echo "damaged $s"; exit 0; }
-chmod "$3" "$1" && mv -f "$1" "$2" && echo whole
 """
 )
 ROOM_SCRIPT = 'if [ -w "$1" ]; then echo writable; fi; exec df -k "$1"'
@@ -76,9 +67,9 @@ class AdbFiles:
             return PushResult(0, skipped=True)
         part = part_name(path)
         try:
-            with hashed_meanwhile(self._link, part, target, size, grows=True) as hashed:
+            with finished_meanwhile(self._link, part, path, target, size, mode) as finish:
                 sent, sha256 = self._send(source, target, part, size, mode, progress)
-                self._finish(target, part, path, mode, (sha256, hashed()), sent)
+                self._judge(target, finish(sha256), sent)
         except BaseException:
             self._remove(part)
             raise
@@ -95,7 +86,7 @@ class AdbFiles:
         size = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
         part = Path(part_name(str(target)))
         try:
-            with hashed_meanwhile(self._link, path, source, size, grows=False) as hashed:
+            with hashed_meanwhile(self._link, path, source, size) as hashed:
                 received, sha256 = self._receive(source, path, part, size, progress)
                 there = hashed() or self._remote_sha256(source, path, received)
             if there != sha256:
@@ -165,15 +156,13 @@ class AdbFiles:
             sent = send(sync, self._in_sync(part), mode, pieces(), self._link.settings.slowest_bytes_per_s)
         return sent, digest.hexdigest()
 
-    def _finish(self, target: str, part: str, path: str, mode: int, sha256: tuple[str, str], size: int) -> None:
-        """Compare ours with the phone's ("": to be made), set the mode, rename. Raises DeviceLost, DeviceUnfit."""
-        argv = ["sh", "-c", FINISH_SCRIPT, "sh", part, path, f"{mode:o}", *sha256]
-        done = self._run(argv, target, size=size)
-        said = done.stdout.decode("utf-8", "replace").split()
+    def _judge(self, target: str, finished: Completed, size: int) -> None:
+        """What became of a file that was sent. Raises DeviceLost, DeviceUnfit."""
+        said = finished.stdout.decode("utf-8", "replace").split()
         if said[:1] == ["damaged"]:
             raise DeviceLost(self._link.name, f"{target!r} arrived damaged (SHA-256 {said[1][:12]}...)")
         if said != ["whole"]:
-            raise self._refusal(target, size, done.stderr.decode("utf-8", "replace"))
+            raise self._refusal(target, size, finished.stderr.decode("utf-8", "replace"))
 
     def _receive(self, source: str, path: str, part: Path, size: int, progress: Progress | None) -> tuple[int, str]:
         """Read the phone's file into `part`; bytes and their SHA-256."""

@@ -7,13 +7,12 @@ import os
 import random
 import shutil
 import subprocess
-import threading
 from pathlib import Path
 
 import pytest
 
-from edgebench.transports.adb_hash import FOLLOW_SCRIPT, HASH_SCRIPT
-from edgebench.transports.adb_transfer import FINISH_SCRIPT, LOOK_SCRIPT, ROOM_SCRIPT
+from edgebench.transports.adb_hash import FINISH_SCRIPT, FOLLOW_SCRIPT, HASH_SCRIPT
+from edgebench.transports.adb_transfer import LOOK_SCRIPT, ROOM_SCRIPT
 
 APPLETS = ("chmod", "dd", "df", "mv", "sha256sum", "sleep", "stat", "sh")
 
@@ -37,10 +36,10 @@ def land(request, tmp_path_factory) -> tuple[str, str]:
     return found, str(folder)
 
 
-def run(land: tuple[str, str], script: str, *args: object) -> subprocess.CompletedProcess[str]:
+def run(land: tuple[str, str], script: str, *args: object, told: str = "") -> subprocess.CompletedProcess[str]:
     shell, path = land
     argv = [shell, "-c", script, "sh", *map(str, args)]
-    return subprocess.run(argv, env={"PATH": path}, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(argv, env={"PATH": path}, input=told, capture_output=True, text=True, timeout=60, check=False)
 
 
 def some(path: Path, size: int) -> str:
@@ -50,41 +49,61 @@ def some(path: Path, size: int) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-@pytest.mark.parametrize("size", [0, 1, 999_999, 1_000_000, 7_654_321, 12_000_000])
-def test_a_growing_file_is_hashed_as_it_grows(land, tmp_path, size):
-    whole, part = tmp_path / "whole", tmp_path / "part"
+def start_following(land: tuple[str, str], part: Path, size: int, target: Path) -> subprocess.Popen[str]:
+    argv = [land[0], "-c", FOLLOW_SCRIPT, "sh", str(part), str(size), str(target), "640"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(argv, env={"PATH": land[1]}, text=True, **pipes)
+
+
+@pytest.mark.parametrize("size", [8_000_000, 12_345_678])
+def test_a_growing_file_is_hashed_as_it_grows_and_finished_when_all_is_sent(land, tmp_path, size):
+    whole, part, target = tmp_path / "whole", tmp_path / "part", tmp_path / "it"
     sha256 = some(whole, size)
-    data = whole.read_bytes()
-
-    def grow() -> None:
-        chance = random.Random(1)
-        with part.open("wb", buffering=0) as writer:
-            at = 0
-            while at < size:
-                at += writer.write(data[at : at + chance.randrange(1, 900_000)])
-
-    writer = threading.Thread(target=grow)
-    writer.start()
-    done = run(land, FOLLOW_SCRIPT, part, size)
-    writer.join()
-    assert done.stdout.split()[:1] == [sha256]
+    data, chance, at = whole.read_bytes(), random.Random(1), 0
+    following = start_following(land, part, size, target)
+    with part.open("wb", buffering=0) as writer:
+        while at < size:
+            at += writer.write(data[at : at + chance.randrange(1, 900_000)])
+    assert following.communicate(2 * f"{sha256}\n", timeout=60) == ("whole\n", "")
+    assert target.read_bytes() == data
+    assert target.stat().st_mode & 0o777 == 0o640
+    assert not part.exists()
 
 
-def test_without_dd_there_is_no_hash_that_could_be_taken_for_the_files(tmp_path, land):
+@pytest.mark.parametrize("told", ["", "0" * 64 + "\n"])
+def test_nothing_is_finished_when_nobody_is_left_to_say_that_all_is_sent(land, tmp_path, told):
+    some(tmp_path / "part", 8_000_000)
+    done = run(land, FOLLOW_SCRIPT, tmp_path / "part", 8_000_000, tmp_path / "it", "640", told=told)
+    assert done.stdout == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["part"]
+
+
+def test_a_growing_file_that_arrived_damaged_is_told(land, tmp_path):
+    sha256 = some(tmp_path / "part", 8_000_000)
+    told = 2 * f"{'0' * 64}\n"
+    done = run(land, FOLLOW_SCRIPT, tmp_path / "part", 8_000_000, tmp_path / "it", "640", told=told)
+    assert done.stdout.split()[:2] == ["damaged", sha256]
+    assert not (tmp_path / "it").exists()
+
+
+def test_without_dd_the_file_is_hashed_after_all(tmp_path, land):
     (tmp_path / "bin").mkdir()
-    for applet in ("sha256sum", "stat", "sleep"):
+    for applet in ("sha256sum", "stat", "sleep", "chmod", "mv"):
         (tmp_path / "bin" / applet).symlink_to(str(shutil.which(applet)))
-    sha256 = some(tmp_path / "part", 2_000_000)
-    done = run((land[0], str(tmp_path / "bin")), FOLLOW_SCRIPT, tmp_path / "part", 2_000_000)
-    assert sha256 not in done.stdout
+    sha256 = some(tmp_path / "part", 8_000_000)
+    bare = (land[0], str(tmp_path / "bin"))
+    done = run(bare, FOLLOW_SCRIPT, tmp_path / "part", 8_000_000, tmp_path / "it", "640", told=2 * f"{sha256}\n")
+    assert done.stdout == "whole\n"
 
 
 def test_a_file_that_nobody_writes_any_more_is_given_up(land, tmp_path):
-    """Nobody may be left to stop it; what it says then is of no file, and is compared."""
+    """Nobody may be left to stop it."""
     (tmp_path / "part").write_bytes(b"begun")
     script = FOLLOW_SCRIPT.replace("-lt 3000", "-lt 3")
     assert script != FOLLOW_SCRIPT
-    assert run(land, script, tmp_path / "part", 100).stdout.split()[:1] != [hashlib.sha256(b"begun").hexdigest()]
+    done = run(land, script, tmp_path / "part", 9_000_000, tmp_path / "it", "640")
+    assert done.stdout == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["part"]
 
 
 def test_what_is_there_is_told(land, tmp_path):
