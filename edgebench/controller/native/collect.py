@@ -14,6 +14,7 @@ from edgebench.controller.events import CollectedJob, sort_events
 from edgebench.controller.native.fit import tool_ask
 from edgebench.controller.native.inputs import from_raw
 from edgebench.controller.native.job import OUTPUT
+from edgebench.controller.native.pins import merged
 from edgebench.controller.native.readings import read_phone
 from edgebench.controller.native.telemetry import BURN_STEP
 from edgebench.controller.native.translate import translate
@@ -42,7 +43,7 @@ def collect_native(
     read = read_phone(readings.decode("utf-8", "replace").splitlines(), use.layout, events, known)
     device.gauge = read.gauge or device.gauge
     told = translate(
-        [event for event in events if event.get("step") != BURN_STEP],
+        merged(event for event in events if event.get("step") != BURN_STEP),
         outputs,
         tool_ask(context, device.client.home),
         get_tool(use.tool),
