@@ -10,7 +10,7 @@ CODE = "pin-failed"
 
 
 def merged(events: Iterable[Mapping[str, Any]]) -> list[Event]:
-    """The events with the agent's `pin-failed` warnings ("SETTING: why") of one reason put together, where the first was.
+    """The events with the agent's `pin-failed` warnings ("SETTING: why") of one reason put together at the first.
 
     >>> [e["text"] for e in merged([{"ev": "warning", "code": "pin-failed", "text": f"{x}: no"} for x in "ab"])]
     ['no: a, b']
