@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgebench.records import Run
 from edgebench.report.cells import DASH, count_cell, grade_cell, latency_cell, metric_cell, status_cell, tail_cell
+from edgebench.report.next_steps import next_step
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -99,7 +100,7 @@ def _of_whom(line: str, labels: Sequence[str], rows: int) -> str:
 def _notes_of(run: Run, said: int) -> list[str]:
     lines = []
     if run.outcome.message and run.outcome.status != "ok":
-        lines.append(f"{run.outcome.status}: {run.outcome.message}")
+        lines.append(_with_hint(f"{run.outcome.status}: {run.outcome.message}", next_step(run)))
     if run.outcome.status not in ("ok", "unstable"):
         foreseen = [warning for warning in run.warnings if warning.code == "preflight"]
         return lines + [_with_hint(warning.text, warning.hint) for warning in foreseen]

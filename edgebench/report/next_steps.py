@@ -1,0 +1,24 @@
+"""What to do about a row that failed: the command that tells more, where there is one."""
+
+from __future__ import annotations
+
+from edgebench.records import Run
+
+
+def next_step(run: Run) -> str | None:
+    """One line for the user; None where the message says all that can be said."""
+    name = run.id[:8]
+    match run.outcome.code:
+        case "delegate-failed" if _was_tried(run):
+            asked = f"--accelerator {run.variant.accelerator.requested} --device {run.device.name}"
+            return f"`edgebench bisect MODEL {asked}` names the operator"
+        case "unparsed-output":
+            return f"what it printed is kept: `edgebench history {name}`"
+        case "timeout":
+            return "look whether it hangs there; `--max-time S` ends it sooner"
+    return None
+
+
+def _was_tried(run: Run) -> bool:
+    """Whether it failed on the device, not before anything was run there."""
+    return bool(run.environment.facts)
