@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import posixpath
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ from edgebench.errors import DeviceError, DeviceLost, DeviceUnfit
 from edgebench.transports.adb_hash import PICK_HASH, finished_meanwhile, hashed_meanwhile, remote_sha256, run_helper
 from edgebench.transports.adb_link import AdbLink
 from edgebench.transports.adb_server import BROKEN
-from edgebench.transports.adb_sync import PIECE_BYTES, Refused, receive, send, session
+from edgebench.transports.adb_sync import PIECE_BYTES, Refused, modes, receive, send, session
 from edgebench.transports.base import Completed, Progress, PushResult
 from edgebench.transports.file_errors import disk_full, meaning, missing, not_allowed
 from edgebench.transports.hashing import CHUNK_BYTES, file_sha256, part_name
@@ -63,7 +64,7 @@ class AdbFiles:
         """See `base.Transport.push`."""
         size = source.stat().st_size
         path = self._in_shell(target)
-        if self._has(target, path, source, size, mode):
+        if not self._is_new(target, path) and self._has(target, path, source, size, mode):
             return PushResult(0, skipped=True)
         part = part_name(path)
         try:
@@ -107,6 +108,13 @@ class AdbFiles:
     def _in_sync(self, path: str) -> str:
         """The same path as the file service wants it, which begins in /."""
         return posixpath.join(self._link.settings.home, path.removeprefix("./"))
+
+    def _is_new(self, target: str, path: str) -> bool:
+        """Whether the phone has the folder and nothing of that name in it; no shell has to be started to ask."""
+        asked = [posixpath.dirname(self._in_sync(path)), self._in_sync(path)]
+        with self._told_about(target, 0), session(self._link) as sync:
+            folder, there = modes(sync, asked)
+        return stat.S_ISDIR(folder) and not there
 
     def _has(self, target: str, path: str, source: Path, size: int, mode: int) -> bool:
         """Whether the phone has this very file; sees to its mode then."""
