@@ -84,3 +84,17 @@ def test_what_stands_behind_the_record_is_that_of_the_file(phone: ShellPhone) ->
     job = phone.job("job-1", step(program="/bin/true"))
     phone.start(job)
     assert frames(phone.run("follow", job).stdout, NONCE) == frames((job / "events.jsonl").read_bytes(), NONCE)
+
+
+def test_a_job_with_nothing_to_tell_gives_signs_of_life_that_are_no_part_of_the_record(phone: ShellPhone) -> None:
+    job, gate, _ = held(phone)
+    phone.stub("sleep", f"exec {phone.bin}/sleep 0.01")
+    follower = phone.popen("follow", job)
+    assert follower.stdout is not None
+    lines: list[bytes] = []
+    while b"~\n" not in lines:
+        lines.append(follower.stdout.readline())
+        assert lines[-1], "it ended"
+    gate.open()
+    lines += follower.communicate()[0].splitlines(keepends=True)
+    assert b"".join(line for line in lines if line != b"~\n") == (job / "events.jsonl").read_bytes()
