@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from edgebench.agent.protocol import FrameReader
 from edgebench.controller.shell_bundle import build_shell_agent
 
@@ -75,6 +77,8 @@ def find_world(name: str) -> World:
 
 
 WORLDS = ("dash", "mksh", "busybox")
+MARKED_WORLDS = ("mksh", *(pytest.param(world, marks=pytest.mark.heavy) for world in ("dash", "busybox")))
+"""Android's own shell and tools in the default suite, the others in CI's."""
 
 
 def step(

@@ -45,7 +45,9 @@ def agent_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("version", sorted(VERSIONS))
+@pytest.mark.parametrize(
+    "version", [v if v == "3.6" else pytest.param(v, marks=pytest.mark.heavy) for v in sorted(VERSIONS)]
+)
 def test_the_agents_tests_pass_from_the_zip(version: str, agent_zip: Path):
     argv = [interpreter(version), "-W", "error", "-m", "unittest", "discover", "-s", str(TESTS), "-t", str(TESTS)]
     kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from shell_worlds import WORLDS, ShellPhone, find_world, wait_gone
+from shell_worlds import MARKED_WORLDS, ShellPhone, find_world, wait_gone
 
 
-@pytest.fixture(params=WORLDS)
+@pytest.fixture(params=MARKED_WORLDS)
 def phone(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ShellPhone]:
     """A device of each world with the agent on it and nothing running; nothing may outlive the test by itself."""
     device = ShellPhone(find_world(request.param), tmp_path)

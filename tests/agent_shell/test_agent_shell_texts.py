@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from shell_worlds import WORLDS, ShellPhone, find_world, of, step
+from shell_worlds import MARKED_WORLDS, ShellPhone, find_world, of, step
 
 LIMIT = 500
 texts = st.one_of(
@@ -48,7 +48,7 @@ class Quoter:
         return [json.loads(line) for line in done.stdout.decode("ascii").splitlines()]
 
 
-@pytest.fixture(params=WORLDS, scope="module")
+@pytest.fixture(params=MARKED_WORLDS, scope="module")
 def quoter(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Quoter:
     return Quoter(request.param, tmp_path_factory.mktemp("quoter"))
 
@@ -79,7 +79,7 @@ sys.stdout.buffer.write(b"\\0".join(map(os.fsencode, sys.argv[1:])) + b"\\n" + o
 """
 
 
-@pytest.fixture(params=WORLDS, scope="module")
+@pytest.fixture(params=MARKED_WORLDS, scope="module")
 def reused(request: pytest.FixtureRequest) -> Iterator[ShellPhone]:
     """One device for many examples."""
     with tempfile.TemporaryDirectory() as folder:

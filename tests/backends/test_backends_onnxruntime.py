@@ -116,7 +116,10 @@ def test_backends_by_name_and_by_format() -> None:
     assert caught.value.hint == "did you mean `onnxruntime`?"
     with pytest.raises(UnknownName):
         backend_for("engine")
-    assert set(BACKENDS) == {"onnxruntime", "tflite"}
+    assert set(BACKENDS) == {"onnxruntime", "tflite", "ncnn", "mnn"}
+    for name in BACKENDS:
+        assert get_backend(name).name == name
+        assert {backend_for(kind) for kind in get_backend(name).formats} == {name}
 
 
 def relu(path: Path, op: str = "Relu") -> Path:

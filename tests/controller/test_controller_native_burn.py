@@ -39,7 +39,9 @@ def burned(folder: Path, form: str, *faults: str) -> tuple[PhoneReadings, list[d
         assert plan.needs_burn
         prepared = [f"{key} {value}" for key, value in prepare_phone(facts, profile).lines]
         head = ["protocol 1", "job 1", "nonce abc", "holder test", "lease_s 120", "max_time_s -", f"root {phone.root}"]
-        (job / "job.txt").write_text("\n".join([*head, *prepared, *plan.lines, *burn_step(0, facts, BURN_S), "end"]) + "\n")
+        (job / "job.txt").write_text(
+            "\n".join([*head, *prepared, *plan.lines, *burn_step(0, facts, BURN_S), "end"]) + "\n"
+        )
         (job / "job.json").write_text("{}")
         started = shell.exec(["sh", str(agent), "start", str(job), "--nonce", "n1"])
         assert b'"started"' in started.stdout, started
@@ -49,6 +51,7 @@ def burned(folder: Path, form: str, *faults: str) -> tuple[PhoneReadings, list[d
     return read_phone(lines, plan.layout, events), events
 
 
+@pytest.mark.heavy
 def test_a_gauge_is_understood_through_the_real_agent(tmp_path: Path) -> None:
     found, events = burned(tmp_path, "oneplus-7t")
     assert [event["outcome"] for event in events if event["ev"] == "done"] == ["ok"]

@@ -49,7 +49,7 @@ HOSTILE = [
 HOSTILE_NAMES = [name for name in HOSTILE if name] + ["-rf"]
 
 
-@pytest.fixture(scope="session", params=["local", "ssh", "adb", "old adb"])
+@pytest.fixture(scope="session", params=["local", "ssh", "adb", pytest.param("old adb", marks=pytest.mark.heavy)])
 def device(request, tmp_path_factory) -> Iterator[tuple]:
     """(transport, its home folder as this machine sees it)"""
     if request.param == "local":

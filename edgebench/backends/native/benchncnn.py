@@ -88,7 +88,7 @@ def _told(lines: list[Line], pattern: re.Pattern[str]) -> str | None:
 def _refused(lines: list[Line], ask: ToolAsk, measured: bool) -> tuple[str, str] | None:
     """A GPU that was asked for and is not there: the tool says so, and would go on with the CPU."""
     if ask.accelerator != "gpu":
-        return None
+        return None if ask.accelerator == "cpu" else ("delegate-failed", f"benchncnn has no {ask.accelerator}")
     line = next((line.text for line in lines if _NO_VULKAN.search(line.text)), None)
     if line is None and measured and (_told(lines, _GPU) or "-1").startswith("-"):
         line = "its header does not name a gpu_device"
