@@ -17,7 +17,8 @@ from edgebench.store import open_store
 FOLDER = Path(__file__).parent.parent / "docs" / "images"
 COMMANDS = {
     "run": "$ edgebench run models/*.onnx --quick --threads 1",
-    "phone": "$ edgebench run models/sr-x2-w28-fp32.tflite --device mock-oneplus-7t --accelerator cpu,gpu,nnapi --quick",
+    "phone": "$ edgebench run models/sr-x2-w28-fp32.tflite --device mock-oneplus-7t"
+    " --accelerator cpu,gpu,nnapi --quick",
 }
 WIDTH = 132
 

@@ -5,8 +5,8 @@ The only module of the agent that the host imports. Python 3.6, standard library
 A **frame** is one line: ``EB1 <nonce> <seq> <crc32 hex> <json>``. Whatever else stands in the stream (runtimes print)
 is not a frame and is skipped; a frame whose checksum or order is wrong is counted as damaged, never guessed at.
 The last event of a job is ``end``: a stream without it is unfinished, whatever the exit code said.
-The POSIX-sh agent cannot reckon a CRC: its frames have ``-`` in that place, and its ``end`` carries ``sha256``, the hash
-of all its frame lines before. Where that does not hold, the whole stream counts as damaged.
+The POSIX-sh agent cannot reckon a CRC: its frames have ``-`` in that place, and its ``end`` carries ``sha256``, the
+hash of all its frame lines before. Where that does not hold, the whole stream counts as damaged.
 
 A **job** (``job.json`` in the job's folder on the device)::
 
@@ -48,7 +48,7 @@ Steps by pass: ``invocation`` has min_time_s, min_iterations; ``soak`` seconds, 
     sampler    cpu_ns, wall_ns, reads, read_ns         what the sampler itself cost so far
     warning    code, text
     error      code, message, stage
-    tool       at, begin, end, code, offset, bytes     sh agent: one process of a step, where its text stands (outputs.txt)
+    tool       at, begin, end, code, offset, bytes     sh agent: a process, and where its text stands (outputs.txt)
     watch      at, kind, offset, bytes                 sh agent: what was looked at while it ran (dumpsys meminfo)
     waiting    for "unplugged"|..., text               sh agent: the job waits for its user
     done       outcome "ok"|"failed"|"skipped", code, message, signal       one a step
