@@ -17,8 +17,8 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
         yield server
 
 
-@pytest.fixture(params=["local", "ssh"])
+@pytest.fixture(params=[pytest.param("local", marks=pytest.mark.heavy), "ssh"])
 def room(request: pytest.FixtureRequest, tmp_path: Path) -> Room:
-    """A device called `board` on this machine, and the same behind SSH."""
+    """A device called `board` behind SSH, and with the heavy tests the same on this machine."""
     sshd = request.getfixturevalue("sshd") if request.param == "ssh" else None
     return Room(tmp_path, request.param, sshd)

@@ -87,6 +87,7 @@ def test_two_operators_are_told_of(tmp_path: Path) -> None:
     assert "what follows it fails too by itself: more operators may have to be changed" in done.stdout
 
 
+@pytest.mark.heavy
 def test_a_tflite_operator_that_no_runtime_brings_along_is_found(tmp_path: Path) -> None:
     room = Room(tmp_path, "local")
     graph = lite.Graph()

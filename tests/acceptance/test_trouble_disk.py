@@ -99,6 +99,7 @@ def test_a_device_folder_that_may_not_be_written(room: Room) -> None:
     assert "devices.toml" in hint
 
 
+@pytest.mark.heavy
 def test_a_full_store_keeps_earlier_rows_and_the_device_keeps_the_last(room: Room) -> None:
     folder = room.folder / "small"
     folder.mkdir()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -100,6 +99,7 @@ def _collecting_gate(sshd: Sshd) -> Path:
     return gate
 
 
+@pytest.mark.heavy
 def test_a_link_that_stays_gone(tmp_path: Path, sshd: Sshd, proxy: FaultProxy) -> None:
     """The row is told as lost, the device goes on, and the next session puts what it measured in the row's place."""
     room = Room(tmp_path, "ssh", sshd, port=proxy.port)
@@ -133,12 +133,12 @@ def test_a_link_that_stays_gone(tmp_path: Path, sshd: Sshd, proxy: FaultProxy) -
 
 
 def test_a_link_cut_while_the_agent_travels(tmp_path: Path, sshd: Sshd, proxy: FaultProxy) -> None:
-    """No session has begun: nothing but the error, and another try is all it needs."""
+    """No session has begun, and the link is mended once: the row is measured as if nothing had been."""
     room = Room(tmp_path, "ssh", sshd, port=proxy.port)
     proxy.arm("rst", after_bytes=30_000)
     done = finish(start_run(room))
     assert proxy.struck.is_set()
-    assert done.returncode == 3, done.stderr
-    assert re.search(r"^error: board: the link broke .*\nhint: .*network", done.stderr, re.MULTILINE), done.stderr
-    assert json.loads(done.stdout)["runs"] == []
-    assert stored(room) == []
+    assert done.returncode in (0, 5), done.stderr
+    assert re.search(r"^board: the link broke .*; reconnecting$", done.stderr, re.MULTILINE), done.stderr
+    (run,) = stored(room)
+    assert run.outcome.status in ("ok", "unstable")

@@ -243,6 +243,7 @@ class Arming(SilentView):
         self.told.append(text)
 
 
+@pytest.mark.heavy
 def test_a_stalled_link_is_noticed_and_replaced(tmp_path: Path) -> None:
     """In the push by the transfer's watchdog, while measuring by the silence limit; the row is complete."""
     with (

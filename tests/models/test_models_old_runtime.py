@@ -40,7 +40,9 @@ print("%d.%d %s" % (sys.version_info[0], sys.version_info[1], ort.__version__))
 
 
 @pytest.mark.timeout(600)  # the first run on a machine installs the environment
-@pytest.mark.parametrize("version", sorted(OLD_RUNTIMES))
+@pytest.mark.parametrize(
+    "version", [v if v == "3.6" else pytest.param(v, marks=pytest.mark.heavy) for v in sorted(OLD_RUNTIMES)]
+)
 @pytest.mark.parametrize("name", NAMES)
 def test_runs_there_with_the_psnr_of_its_card(name, version, tmp_path):
     python = old_runtime_python(version)
