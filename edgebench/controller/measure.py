@@ -30,6 +30,12 @@ from edgebench.units import seconds_text
 RECONNECTS = 3
 """How often a link is mended in a row without anything having come over it in between."""
 
+WITHOUT_CABLE = (
+    "or over Wi-Fi, without plugging it in: Developer options > Wireless debugging > Pair device with pairing code, then",
+    "    adb pair PHONE:PORT CODE    and    adb connect PHONE:PORT    (the name stays: it goes by the serial number)",
+)
+"""The other way back to a phone whose cable is out."""
+
 LEASE_SLACK_S = 5.0
 WAITS = 100
 
@@ -239,10 +245,12 @@ class RowInHand:
 
     def _ask_to_unplug(self) -> None:
         """The device waits for its cable to go; from here on it may be away as long as its lease lasts."""
-        name = self.device.entry.name
-        self.device.patience_s = lease_seconds(self.row.context.settings)
-        self.view.tell(f"{name}: pull the cable now; plug it in again when the screen says so, or after")
-        self.view.tell(f"{name}: about {seconds_text(planned_seconds(self.row.context.settings))} without it")
+        settings, name = self.row.context.settings, self.device.entry.name
+        self.device.patience_s = lease_seconds(settings)
+        again = seconds_text(planned_seconds(settings))
+        self.view.tell(f"{name}: pull the cable now; plug it in again in {again}, and the report is brought home")
+        for line in WITHOUT_CABLE:
+            self.view.tell(f"{name}: {line}")
 
     def _tell(self, code: str, message: str, status: Literal["failed", "skipped"] = "failed") -> Run:
         """The stored run; where there is none yet, one that ended so."""
