@@ -31,7 +31,7 @@ RECONNECTS = 3
 """How often a link is mended in a row without anything having come over it in between."""
 
 WITHOUT_CABLE = (
-    "or over Wi-Fi, without plugging it in: Developer options > Wireless debugging > Pair device with pairing code, then",
+    "or over Wi-Fi, without plugging it in: Developer options > Wireless debugging > Pair device with pairing code,",
     "    adb pair PHONE:PORT CODE    and    adb connect PHONE:PORT    (the name stays: it goes by the serial number)",
 )
 """The other way back to a phone whose cable is out."""
