@@ -127,10 +127,13 @@ def remove(name: Name) -> None:
 
     Example: edgebench devices remove old-board
     """
-    from edgebench.controller.devices import remove_device
+    from edgebench.controller.deploy_agent import PHONE_HOME
+    from edgebench.controller.devices import load_devices, remove_device
 
+    entry = load_devices().get(name)
     remove_device(name)
-    tell(f"{name} is forgotten; what edgebench left on it lies in ~/.edgebench there")
+    usual = PHONE_HOME if entry is not None and entry.transport == "adb" else "~/.edgebench"
+    tell(f"{name} is forgotten; what edgebench left on it lies in {(entry and entry.home) or usual} there")
 
 
 @app.command()

@@ -14,7 +14,7 @@ from edgebench.cli.output import err
 from edgebench.controller.planning import reduced_text
 from edgebench.controller.view import SilentView
 from edgebench.records import Run
-from edgebench.report.cells import grade_cell, metric_cell, status_cell
+from edgebench.report.cells import grade_cell, latency_cell, status_cell
 from edgebench.report.sparkline import sparkline
 from edgebench.units import NS_PER_MS, bytes_text, seconds_text
 
@@ -84,9 +84,8 @@ class LiveView:
 
     def row(self, run: Run) -> None:
         """Print a finished row's line above the progress."""
-        p50 = run.metrics.get("latency_p50")
         good = run.outcome.status in ("ok", "unstable")
-        shown = f"p50 {metric_cell(p50)} ms, grade {grade_cell(run)}" if good else (run.outcome.message or "")
+        shown = f"{_latency_words(run)}, grade {grade_cell(run)}" if good else (run.outcome.message or "")
         self._console.print(f"{run.device.name}: {run.variant.label}: {status_cell(run)} {shown}", markup=False)
 
     def close(self) -> None:
@@ -154,3 +153,9 @@ def _escaped(text: str) -> str:
     from rich.markup import escape
 
     return escape(text)
+
+
+def _latency_words(run: Run) -> str:
+    """`p50 12.5 [12.4, 12.6] ms`, and of a tool that gives aggregates only `mean 4.9 [4.8, 5] ms`."""
+    shown = latency_cell(run)
+    return f"{shown} ms" if shown.startswith("mean") else f"p50 {shown} ms"

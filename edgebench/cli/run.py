@@ -62,7 +62,12 @@ def run(
         float | None, typer.Option(rich_help_panel=HOW, min=0.001, help="Also run paced at this rate.")
     ] = None,
     power: Annotated[
-        str, typer.Option(rich_help_panel=CHECKS, metavar="auto|off|SOURCE", help="ina3221, rapl, nvml or hwmon.")
+        str,
+        typer.Option(
+            rich_help_panel=CHECKS,
+            metavar="auto|off|SOURCE",
+            help="ina3221, rapl, nvml, hwmon; phones: sysfs-fuel-gauge, odpm-iio...",
+        ),
     ] = "auto",
     power_csv: Annotated[
         str | None, typer.Option(rich_help_panel=CHECKS, metavar="FILE", help="A meter's growing file: t_unix_s,watts.")
@@ -86,7 +91,7 @@ def run(
     ] = None,
     tag: Annotated[Texts, typer.Option(rich_help_panel=NOTES, metavar="K=V", help="Repeatable.")] = [],  # noqa: B006
     detach: Annotated[
-        bool, typer.Option("--detach", rich_help_panel=HOW, help="Start it and go; a later session collects.")
+        bool, typer.Option("--detach", rich_help_panel=HOW, help="Start it, exit 0; a later session collects.")
     ] = False,
     unplugged: Annotated[
         bool, typer.Option("--unplugged", rich_help_panel=HOW, help="A phone: measure once its cable is out.")

@@ -62,7 +62,8 @@ class AgentClient:
 
     def argv(self, verb: str, *args: str, nonce: str) -> list[str]:
         """The command line of a verb on the device."""
-        return [*self._command, verb, *args, "--nonce", nonce]
+        root = ["--root", self.root] if self.is_shell else []  # the Python agent's verbs take it where they need it
+        return [*self._command, verb, *args, *root, "--nonce", nonce]
 
     def call(
         self, verb: str, *args: str, timeout_s: float = VERB_TIMEOUT_S, env: Mapping[str, str] | None = None

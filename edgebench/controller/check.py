@@ -228,13 +228,18 @@ def _governor(session: DeviceSession) -> Iterator[Finding]:
 def _lease(session: DeviceSession) -> Iterator[Finding]:
     """Who holds the device, and what dead sessions left."""
     name = session.entry.name
-    for event in session.client.status():
+    events = session.client.status()
+    held = any(event["ev"] == "lease" and event.get("state") == "held" for event in events)
+    for event in events:
         if event["ev"] == "lease" and event.get("state") == "held":
             text = f"held by {event.get('holder')}, at most {event.get('remaining_s')} s more"
-            todo = f"wait, or end it: `edgebench devices restore {name} --force`"
+            todo = f"wait: it measures; `edgebench devices restore {name} --force` would end it"
             yield Finding("lease", "missing", text, todo, needed=True, exit_code=UNREACHABLE)
         elif event["ev"] == "lease":
             yield Finding("lease", "ok", "free", needed=True)
+        elif event["ev"] == "journal" and held:
+            text = f"{len(event.get('entries') or [])} settings of the session that holds it, put back when it ends"
+            yield Finding("leftovers", "ok", text)
         elif event["ev"] == "journal":
             left = [str(entry.get("path")) for entry in event.get("entries") or []]
             todo = f"`edgebench devices restore {name}`; the next session does it too"

@@ -164,7 +164,11 @@ def _meant(name: str, entries: dict[str, DeviceEntry]) -> list[DeviceEntry]:
         both = ", ".join(entry.name for entry in real)
         raise UnknownName("device", name, entries, hint=f"several devices have that profile: {both}; name one")
     close = nearest_hint(name, entries)
-    add = f"add it: `edgebench devices add user@host --name {name}`" if NAME.fullmatch(name) else ""
+    add = (
+        f"add it: `edgebench devices add user@host --name {name}`, a phone `devices add --adb --name {name}`"
+        if NAME.fullmatch(name)
+        else ""
+    )
     joined = " Or " if close and close.endswith("?") else "; or "
     raise UnknownName("device", name, entries, hint=joined.join(part for part in (close, add) if part))
 

@@ -25,11 +25,13 @@ def settle_accelerator(device: DeviceSession, session: Session, request: RowRequ
     if request.ask.accelerator != AUTO:
         return request
     refused: list[tuple[str, str, str]] = []
+    runs = []
     for rung in ladder(request.ask.backend):
         view.phase(device.entry.name, "auto", f"{request.label}: {rung}")
         ask = msgspec.structs.replace(request.ask, accelerator=rung, accelerator_asked=AUTO)
         tried = replace(request, ask=ask)
         run = probe_row(device, session, tried)
+        runs.append(run)
         share = run.placement.share if run.placement else None
         if run.outcome.status in ("ok", "unstable"):
             whole = "" if share is None or share == 1 else f", {share:.0%} of the model"
@@ -38,4 +40,7 @@ def settle_accelerator(device: DeviceSession, session: Session, request: RowRequ
         text = f"auto: {rung}: {run.outcome.code}: {run.outcome.message}"
         view.tell(f"{device.entry.name}: {request.label}: {text}")
         refused.append(("auto", text, f"`--accelerator {rung}` alone gives its row"))
+    first = runs[0].outcome
+    if first.code and {(run.outcome.code, run.outcome.message) for run in runs} == {(first.code, first.message)}:
+        raise RowFailure(first.code, first.message or first.code)  # the same for all: no accelerator is to blame
     raise RowFailure("delegate-failed", "; ".join(text for _, text, _ in refused))

@@ -68,5 +68,6 @@ def probe_row(device: DeviceSession, session: Session, request: RowRequest) -> R
         row = persist(device, view, lambda: prepare_row(device, session, request, view))
     except RowFailure as failure:
         code = outcome_code(failure.code, "internal")
-        return failed_run(session, device.ref, request, code, failure.message)
+        message = f"{failure.message} ({failure.hint})" if failure.hint else failure.message
+        return failed_run(session, device.ref, request, code, message)
     return RowInHand(NoStore(), view, device, row, SILENCE_S).measure()

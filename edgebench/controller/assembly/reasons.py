@@ -37,7 +37,7 @@ def find_reasons(
     """Code -> what was seen, for every row of the table that applies."""
     found: dict[str, str] = {}
     found |= _how_measured(context, job, invocations, steady)
-    found |= _surroundings(job, environment)
+    found |= _surroundings(context, job, environment)
     found |= _pins(environment, context.native)
     found |= _phone(context)
     if placement.share is not None and placement.share < 1:
@@ -77,7 +77,7 @@ def _how_measured(
     return found
 
 
-def _surroundings(job: JobEvents, environment: Environment) -> dict[str, str]:
+def _surroundings(context: RunContext, job: JobEvents, environment: Environment) -> dict[str, str]:
     found = {}
     if environment.throttle:
         found["throttled"] = "throttled: " + ", ".join(environment.throttle)
@@ -89,7 +89,8 @@ def _surroundings(job: JobEvents, environment: Environment) -> dict[str, str]:
     if environment.cpu_util is not None and environment.cpu_util < CPU_UTIL_LIMIT:
         found["cpu-starved"] = f"CPU time / (wall x threads) {environment.cpu_util:.2f}"
     share = environment.sampler.get("core_share")
-    if share is not None and share > SAMPLER_LIMIT:
+    # below a root of its own a sampler waits by other means: what it costs there tells nothing of a device
+    if share is not None and share > SAMPLER_LIMIT and not (context.device.simulated and context.native):
         found["sampler-cost"] = f"sampler took {share:.1%} of a core"
     return found
 

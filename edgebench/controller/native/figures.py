@@ -85,7 +85,9 @@ def warnings(processes: Sequence[Process]) -> list[Event]:
         text = (
             f"the soak is {len(processes)} processes, and {share:.0%} of its time went into starting and loading them"
         )
-        found.append({"code": "soak-gaps", "text": text, "hint": "a device cools in the gaps: it may throttle later"})
+        found.append(
+            {"code": "soak-gaps", "text": text, "hint": "W and mJ hold that time, FPS does not; a device cools in it"}
+        )
     return found
 
 

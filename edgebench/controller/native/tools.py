@@ -63,6 +63,7 @@ def _found(facts: Mapping[str, Any], name: str, device: str, kind: Kind, registr
         have, wanted = ", ".join(entry.abi for entry in entries), ", ".join(abis) or "a processor that it does not tell"
         message = f"{device} runs {wanted}; your {name} is for {have}"
         raise RowFailure("tool-wrong-abi", message, hint=f"`edgebench tools add {name} PATH` with the right build")
-    more = "" if kind == "tool" else " --kind delegate"
-    hint = f"`edgebench tools get {name}` says where it comes from, `edgebench tools add {name} PATH{more}` takes one"
+    get = f"`edgebench tools get {name}` says where it comes from, `edgebench tools add {name} PATH` takes one"
+    vendors = f"it comes with the vendor's SDK; `edgebench tools add {name} PATH --kind delegate` takes it"
+    hint = get if kind == "tool" else vendors
     raise RowFailure("tool-missing", f"{device} has no {name}, and neither have you for {', '.join(abis)}", hint=hint)
