@@ -1,5 +1,8 @@
 """A real adb server of our own for the module, and a plain phone for the test."""
 
+import signal
+from collections.abc import Iterator
+
 import pytest
 from adb_room import AdbServer, PlainPhone
 
@@ -25,3 +28,11 @@ def daemon(tmp_path, adb):
 def phone(daemon, adb):
     """The same phone as adbutils sees it."""
     return adb.device(daemon)
+
+
+@pytest.fixture(autouse=True)
+def interrupts_are_heeded() -> Iterator[None]:
+    """A suite started in the background has SIGINT ignored, and so would have every program of a simulated phone."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
