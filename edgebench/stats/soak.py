@@ -239,3 +239,12 @@ def throttle_onset_s(curve: Curve) -> float | None:
             block = segments[index] + int(np.argmax(y[segments[index] :] < floor))
             return float(curve.t_s[block]) if y.size - block >= MIN_SEGMENT else None
     return None
+
+
+def share_beside(wall_ns: float, busy_ns: float) -> float:
+    """Share of a time that went into something else than the work in it, within 0..1; 0 of no time at all.
+
+    >>> share_beside(10, 8), share_beside(10, 11), share_beside(0, 0)
+    (0.2, 0.0, 0.0)
+    """
+    return min(1.0, max(0.0, (wall_ns - busy_ns) / wall_ns)) if wall_ns > 0 else 0.0

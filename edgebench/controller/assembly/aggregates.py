@@ -14,7 +14,7 @@ import numpy as np
 from edgebench.controller.events import StepEvents
 from edgebench.records import Metric, Summary
 from edgebench.stats.invocations import across
-from edgebench.stats.soak import Curve, Soak, Temperature, assess_curve
+from edgebench.stats.soak import Curve, Soak, Temperature, assess_curve, share_beside
 from edgebench.units import NS_PER_MS, NS_PER_S
 
 WHY = "the tool gives aggregates, not samples"
@@ -103,8 +103,7 @@ def chunks_of(step: StepEvents) -> list[Chunk]:
 
 def gap_share(chunks: Sequence[Chunk]) -> float:
     """Share of the soak's time that went into no inference: starting, loading, ending."""
-    wall = chunks[-1].end - chunks[0].begin
-    return min(1.0, max(0.0, 1 - sum(one.busy_ns + one.warmup_ns for one in chunks) / wall))
+    return share_beside(chunks[-1].end - chunks[0].begin, sum(one.busy_ns + one.warmup_ns for one in chunks))
 
 
 def chunk_curve(chunks: Sequence[Chunk], items: float) -> Curve:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgebench.backends.native.base import Delegation, Stats, ToolReport
+from edgebench.stats.soak import share_beside
 from edgebench.units import NS_PER_MS, NS_PER_S
 
 Event = dict[str, Any]
@@ -69,8 +70,7 @@ def paced(processes: Sequence[Process], fps: float) -> Event:
 def gap_share(processes: Sequence[Process]) -> float:
     """Share of the time from the first begin to the last end that went into no inference: loading, starting, ending."""
     busy = sum(p.busy_ns + (p.report.warmup.n * p.report.warmup.mean if p.report.warmup else 0.0) for p in processes)
-    wall = wall_ns(processes)
-    return min(1.0, max(0.0, 1 - busy / wall)) if wall > 0 else 0.0
+    return share_beside(wall_ns(processes), busy)
 
 
 def warnings(processes: Sequence[Process]) -> list[Event]:
