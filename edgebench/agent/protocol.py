@@ -15,14 +15,19 @@ A **job** (``job.json`` in the job's folder on the device)::
      "variants": [{"backend", "model": PATH, "accelerator", "threads": N|null, "batch", "frames_per_inference",
                    "shapes": {NAME: [..]}, "states": {OUTPUT: INPUT}, "options": {K: V},
                    "input": {"seed", "range": [lo, hi]|null, "files": [PATH..], "cycled"},
-                   "runtime_path": PATH|null, "env": {K: V}}],
+                   "runtime_path": PATH|null, "env": {K: V}, "engine": {...}}],
      "steps": [{"pass", "variant": I, "round": R, "order": O, ...}],
      "limits": {"max_time_s": S|null, "load_s": S},
      "telemetry": {"power": NAME|"auto"|null, "power_hz": F, "slow_hz": F, "seed", "probes": {...}},
      "prepare": {K: V}}
 
 Steps by pass: ``invocation`` has min_time_s, min_iterations; ``soak`` seconds, idle_s; ``paced`` seconds, fps, idle_s;
-``memory`` iterations; ``fidelity`` nothing more. Paths are relative to the agent's home on the device.
+``memory`` iterations; ``build`` limit_s; ``fidelity`` nothing more. Paths are relative to the agent's home on the device.
+
+A variant of TensorRT has ``engine``: {"way": "python"|"trtexec", "artifact": SHA256, "prebuilt": BOOL,
+"flags": {"fp16": BOOL, "int8": BOOL, "tf32": BOOL, "workspace_mib": N|null, "dla": N|null, ...},
+"profile": {INPUT: {"min": [..], "opt": [..], "max": [..]}}, "calibration": {"files": [PATH..], "sha256"}|null}; its job
+begins with a ``build`` step, a process like the others, which is not waited for by ready and go.
 
 **Events** carry ``ev`` and ``t`` (device monotonic ns); the supervisor adds ``step`` (index) to those of a child:
 
@@ -35,7 +40,11 @@ Steps by pass: ``invocation`` has min_time_s, min_iterations; ``soak`` seconds, 
     loaded     load_ns, import_ns, build_ns, version, effective {accelerator, threads, providers}, io {...}
     first      ns
     ready      items_per_iteration, files, inputs, outputs (shapes as they are); then the child waits for its orders
-    samples    n, start_ns, duration_ns  packed; ``file`` packed indexes with a folder of inputs, ``released_ns`` paced
+    samples    n, start_ns, duration_ns  packed; ``file`` packed indexes with a folder of inputs, ``released_ns`` paced,
+                                         ``compute_ns`` the accelerator's own time where it is known apart
+    engine     key, cached, build_ns, bytes, way, runtime, gpu {name, sm}, flags      the outcome of a build step
+    progress   done (share or null), text                                             of a build
+    layers     source, layers [{name, type, precision, ms, ops}], reformat {count, share}, copy {count, share}
     block      n, items, median_ns, t0, t1, minor_faults, major_faults, involuntary        progress
     paced      fps, slots, missed, n
     summary    n, mean, min, max, sd     from tools that give no samples
@@ -50,7 +59,7 @@ Steps by pass: ``invocation`` has min_time_s, min_iterations; ``soak`` seconds, 
     error      code, message, stage
     tool       at, begin, end, code, offset, bytes     sh agent: a process, and where its text stands (outputs.txt)
     watch      at, kind, offset, bytes                 sh agent: what was looked at while it ran (dumpsys meminfo)
-    waiting    for "unplugged"|..., text               sh agent: the job waits for its user
+    waiting    for "unplugged"|"temperature", text     the job waits; temperature: celsius, target_c, slope, eta_s
     done       outcome "ok"|"failed"|"skipped", code, message, signal       one a step
     end        steps_done, code|null, restored
 """
@@ -64,7 +73,7 @@ import zlib
 
 PROTOCOL = 1
 MAGIC = "EB1"
-PASSES = ("fidelity", "invocation", "soak", "paced", "memory")
+PASSES = ("build", "fidelity", "invocation", "soak", "paced", "memory")
 
 
 def frame(nonce, seq, event):

@@ -1,0 +1,75 @@
+"""Engines that were built on this device, kept in ``HOME/engines`` by everything that their content depends on.
+
+``KEY.engine`` is the engine, ``KEY.json`` beside it what it was built from and how long that took. Both appear whole or
+not at all: a build that was cut short leaves nothing that a later session could take for an engine.
+"""
+
+import hashlib
+import json
+import os
+
+from . import files
+
+FOLDER = "engines"
+
+
+def key_of(artifact, runtime, gpu, flags, profile=None, calibration=None):
+    """Return the key (64 hex characters) of an engine.
+
+    `artifact`: the model's SHA-256; `runtime`: TensorRT's full version; `gpu`: {"name", "sm"}; `flags`: what the builder
+    was told; `profile`: {input: {"min", "opt", "max"}} of free dimensions; `calibration`: SHA-256 of the set, or None.
+    """
+    parts = {"artifact": artifact, "runtime": runtime, "gpu": gpu, "flags": flags, "profile": profile or {},
+             "calibration": calibration}  # fmt: skip
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode("utf-8")).hexdigest()
+
+
+class Cache(object):
+    """The engines of one home folder."""
+
+    def __init__(self, home):
+        self._folder = os.path.join(home, FOLDER)
+
+    def path(self, key):
+        """Return where the engine of `key` is or will be."""
+        return os.path.join(self._folder, key + ".engine")
+
+    def find(self, key):
+        """Return what is known of a finished engine: {"build_ns", "sha256", "bytes", ...}, or None."""
+        known = files.read_json(os.path.join(self._folder, key + ".json"))
+        if known is None or not os.path.isfile(self.path(key)):
+            return None
+        return known if os.path.getsize(self.path(key)) == known.get("bytes") else None
+
+    def part(self, key):
+        """Return the path to build to, its folder made; `keep` makes an engine of it. Raises OSError."""
+        os.makedirs(self._folder, exist_ok=True)
+        return self.path(key) + ".part"
+
+    def keep(self, key, known):
+        """Make the finished part the engine of `key`; `known` goes beside it, with its size and hash. Raises OSError."""
+        part = self.part(key)
+        told = dict(known, bytes=os.path.getsize(part), sha256=hash_of(part))
+        fd = os.open(part, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        os.replace(part, self.path(key))
+        files.write_json(os.path.join(self._folder, key + ".json"), told)
+        return told
+
+    def drop(self, key):
+        """Forget an engine, e.g. one that the runtime refused."""
+        for path in (os.path.join(self._folder, key + ".json"), self.path(key), self.path(key) + ".part"):
+            if os.path.exists(path):
+                os.unlink(path)
+
+
+def hash_of(path):
+    """Return a file's SHA-256."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as source:
+        for block in iter(lambda: source.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
