@@ -16,8 +16,8 @@ FOLDER = "engines"
 def key_of(artifact, runtime, gpu, flags, profile=None, calibration=None):
     """Return the key (64 hex characters) of an engine.
 
-    `artifact`: the model's SHA-256; `runtime`: TensorRT's full version; `gpu`: {"name", "sm"}; `flags`: what the builder
-    was told; `profile`: {input: {"min", "opt", "max"}} of free dimensions; `calibration`: SHA-256 of the set, or None.
+    `artifact`: the model's SHA-256; `runtime`: TensorRT's full version; `gpu`: {"name", "sm"}; `flags`: what the
+    builder was told; `profile`: {input: {"min", "opt", "max"}} of free dimensions; `calibration`: SHA-256 of the set, or None.
     """
     parts = {"artifact": artifact, "runtime": runtime, "gpu": gpu, "flags": flags, "profile": profile or {},
              "calibration": calibration}  # fmt: skip
@@ -47,7 +47,7 @@ class Cache(object):
         return self.path(key) + ".part"
 
     def keep(self, key, known):
-        """Make the finished part the engine of `key`; `known` goes beside it, with its size and hash. Raises OSError."""
+        """Make the finished part the engine of `key`, `known` with its size and hash beside it. Raises OSError."""
         part = self.part(key)
         told = dict(known, bytes=os.path.getsize(part), sha256=hash_of(part))
         fd = os.open(part, os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""Programs of the board's vendor: found below the device's root, run with a limit, as root only where sudo asks nothing.
+"""Programs of the board's vendor: found below the device's root, run with a limit, as root only if sudo asks nothing.
 
 Nobody is ever asked for a password: `sudo -n` refuses instead, and that refusal is an answer (`NeedsRoot`).
 """
@@ -35,7 +35,7 @@ class Said(object):
 
 
 def find(root, name, path=None):
-    """Return the program's path below `root`, or None. On the machine itself PATH (or `path`) is looked through, too."""
+    """Return the path of a program below `root`, or None. On the machine itself PATH (or `path`) is searched, too."""
     folders = list(FOLDERS)
     if root == "/":
         folders = (os.environ.get("PATH", "") if path is None else path).split(os.pathsep) + folders
