@@ -17,7 +17,8 @@ def key_of(artifact, runtime, gpu, flags, profile=None, calibration=None):
     """Return the key (64 hex characters) of an engine.
 
     `artifact`: the model's SHA-256; `runtime`: TensorRT's full version; `gpu`: {"name", "sm"}; `flags`: what the
-    builder was told; `profile`: {input: {"min", "opt", "max"}} of free dimensions; `calibration`: SHA-256 of the set, or None.
+    builder was told; `profile`: {input: {"min", "opt", "max"}} of free dimensions; `calibration`: SHA-256 of the
+    set, or None.
     """
     parts = {"artifact": artifact, "runtime": runtime, "gpu": gpu, "flags": flags, "profile": profile or {},
              "calibration": calibration}  # fmt: skip

@@ -22,7 +22,7 @@ A **job** (``job.json`` in the job's folder on the device)::
      "prepare": {K: V}}
 
 Steps by pass: ``invocation`` has min_time_s, min_iterations; ``soak`` seconds, idle_s; ``paced`` seconds, fps, idle_s;
-``memory`` iterations; ``build`` limit_s; ``fidelity`` nothing more. Paths are relative to the agent's home on the device.
+``memory`` iterations; ``build`` limit_s; ``fidelity`` nothing more. Paths are relative to the agent's home there.
 
 A variant of TensorRT has ``engine``: {"way": "python"|"trtexec", "artifact": SHA256, "prebuilt": BOOL,
 "flags": {"fp16": BOOL, "int8": BOOL, "tf32": BOOL, "workspace_mib": N|null, "dla": N|null, ...},
