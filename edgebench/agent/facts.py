@@ -1,4 +1,4 @@
-"""The machine as it can be seen from user space, below a root: nothing is imported, started or changed.
+"""The machine as it can be seen from user space, below a root: nothing is imported or changed.
 
 What cannot be read is null: the reader knows then that nobody looked, not that there is nothing.
 """
@@ -10,15 +10,18 @@ import platform
 import sys
 import time
 
-from . import files, runtimes
+from . import board, files, programs, runtimes, software
 from .prepare import governors
 
+TOOLS = ("trtexec", "nvpmodel", "jetson_clocks", "tegrastats", "vcgencmd", "sudo")
 VIRTUAL_WORDS = ("kvm", "qemu", "vmware", "virtualbox", "xen", "bochs", "amazon ec2", "google compute", "hyper-v")
 
 
 def collect(root, home, runtime_paths):
     """Return the facts. `runtime_paths` are folders of runtimes beside those on sys.path and in ``HOME/runtimes``."""
     cpuinfo = read(root, "/proc/cpuinfo") or ""
+    installed = software.packages(root)
+    found = board.describe(root, installed)
     return {
         "machine": platform.machine(),
         "system": platform.system(),
@@ -26,7 +29,11 @@ def collect(root, home, runtime_paths):
         "os": os_release(root),
         "cpu": cpu(root, cpuinfo),
         "memory_kib": meminfo(root),
-        "board": board(root),
+        "board": found,
+        "gpu": board.gpu(root, found),
+        "clocks": board.clocks(root),
+        "software": software.versions(root, installed),
+        "tools": {name: programs.find(root, name) for name in TOOLS},
         "machine_id": machine_id(root),
         "boot_id": hashed(read(root, "/proc/sys/kernel/random/boot_id")),
         "loadavg": loadavg(root),
@@ -131,24 +138,6 @@ def meminfo(root):
         name, _, value = line.partition(":")
         found[name] = number((value.split() or [None])[0])
     return {"total": found.get("MemTotal"), "available": found.get("MemAvailable"), "swap": found.get("SwapTotal")}
-
-
-def board(root):
-    """Return what board this is: the device tree's words or the firmware's, and the L4T release of a Jetson."""
-    return {
-        "model": read(root, "/proc/device-tree/model") or read(root, "/sys/class/dmi/id/product_name"),
-        "vendor": read(root, "/sys/class/dmi/id/sys_vendor"),
-        "compatible": [part for part in (read(root, "/proc/device-tree/compatible") or "").split("\0") if part],
-        "l4t": l4t(read(root, "/etc/nv_tegra_release")),
-    }
-
-
-def l4t(text):
-    """Return the L4T version ("32.7.1") of /etc/nv_tegra_release's first line, None where it says none."""
-    words = (text or "").replace(",", " ").split()
-    release = next((word[1:] for word in words if word[:1] == "R" and word[1:].isdigit()), None)
-    revision = words[words.index("REVISION:") + 1] if "REVISION:" in words[:-1] else None
-    return "%s.%s" % (release, revision) if release and revision else None
 
 
 def loadavg(root):

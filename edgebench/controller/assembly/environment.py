@@ -25,6 +25,15 @@ FINGERPRINT_FACTS = (
     ("cpu", "turbo"),
     ("cpu", "smt"),
 )
+BOARD_FACTS = (
+    ("board", "module"),
+    ("board", "jetpack"),
+    ("software", "tensorrt"),
+    ("software", "cuda"),
+    ("software", "cudnn"),
+    ("power_mode", "name"),
+)
+"""Count only where they are known, so that machines without them keep the fingerprints that they have."""
 
 
 def describe_environment(
@@ -55,7 +64,9 @@ def describe_environment(
 def fingerprint(facts: dict[str, Any], backend_version: str | None, pins: object) -> str:
     """A short digest of what makes two runs comparable: machine, system, driver, runtime, pins."""
     kept = [_fact(facts, path) for path in FINGERPRINT_FACTS]
-    text = json.dumps([kept, backend_version, pins], sort_keys=True, default=str)
+    of_board = {".".join(path): _fact(facts, path) for path in BOARD_FACTS}
+    known = {name: value for name, value in of_board.items() if value is not None}
+    text = json.dumps([kept, backend_version, pins, *([known] if known else [])], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
