@@ -18,7 +18,6 @@ import traceback
 
 from .emitter import Emitter
 from .failures import Failure, Stage
-from .passes import PASSES
 from .session import Session
 
 PR_SET_PDEATHSIG = 1
@@ -35,13 +34,24 @@ def die_with_parent():
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def passes_for(variant):
+    """Return {name: pass} for a variant: its runtime is loaded here, or a program runs it in a process of its own."""
+    if (variant.get("engine") or {}).get("way") == "trtexec":
+        from .trtexec import passes
+    else:
+        from . import passes
+    return passes.PASSES
+
+
 def run_step(config, emitter, commands):
     """Run the pass of a step file's content. Raises Failure."""
     name = config["pass"]
-    if name not in PASSES:
-        raise Failure("internal", "no pass is called %s; known: %s" % (name, ", ".join(sorted(PASSES))), "start")
     with Stage("start"):
-        PASSES[name](Session(config, emitter, commands))
+        passes = passes_for(config["variant"])
+    if name not in passes:
+        raise Failure("internal", "no pass is called %s; known: %s" % (name, ", ".join(sorted(passes))), "start")
+    with Stage("start"):
+        passes[name](Session(config, emitter, commands))
     # told before the runtime is taken down: a crash in that does not undo what was measured
     emitter.emit("done", outcome="ok", code=None, message=None, signal=None)
 

@@ -29,6 +29,7 @@ INPUT = re.compile(r"INVALID_ARGUMENT|unexpected input data type|required inputs
 RUNNING = ((OOM, "oom"), (UNSUPPORTED_OP, "unsupported-op"), (SHAPE, "shape-mismatch"), (INPUT, "bad-input"))
 KNOWN = {
     "load": ((OOM, "oom"), (UNSUPPORTED_PRECISION, "unsupported-precision"), (UNSUPPORTED_OP, "unsupported-op")),
+    "build": ((OOM, "oom"), (UNSUPPORTED_PRECISION, "unsupported-precision"), (UNSUPPORTED_OP, "unsupported-op")),
     "first": RUNNING,
     "run": RUNNING,
 }
@@ -36,6 +37,7 @@ OUR_BUGS = (TypeError, LookupError, AttributeError, NameError, AssertionError)
 STAGES = {
     "import": "runtime-missing",
     "load": "load-failed",
+    "build": "build-failed",
     "input": "bad-input",
     "first": "crashed",
     "run": "crashed",

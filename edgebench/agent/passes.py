@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 
+from .build import build
 from .failures import Failure, Stage
 from .loop import Limits, Recorder, measure, pace
 from .memory import Meter
@@ -92,4 +93,11 @@ def fidelity(session):
     session.emitter.emit("placement", nodes=counts, names=nodes, source=source)
 
 
-PASSES = {"invocation": invocation, "soak": soak, "paced": paced, "memory": memory, "fidelity": fidelity}
+PASSES = {
+    "build": build,
+    "invocation": invocation,
+    "soak": soak,
+    "paced": paced,
+    "memory": memory,
+    "fidelity": fidelity,
+}

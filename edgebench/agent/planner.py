@@ -11,6 +11,8 @@ LOAD_FAILURES = frozenset(
         "runtime-missing",
         "unsupported-precision",
         "delegate-failed",
+        "engine-mismatch",
+        "build-failed",
     )
 )
 """Codes after which no other step of the same variant can succeed."""
@@ -55,6 +57,8 @@ class Planner(object):
     def fits(self, index):
         """Tell whether step `index`, not yet loaded, still fits into what its variant may take."""
         pace = self.pace(index)
+        if self._builds(index):
+            return True  # what comes before measuring takes nothing of its time
         if pace.failed and self._max_time_s is not None and pace.spent_ns / 1e9 >= self._max_time_s:
             return False  # a hang has used it up, and may well come again
         if pace.one_ns is None:
@@ -98,9 +102,16 @@ class Planner(object):
         if event.get("ev") == "block" and event.get("median_ns"):
             self.pace(index).one_ns = int(event["median_ns"])
 
+    def _builds(self, index):
+        return self._steps[index]["pass"] == "build"
+
     def ended(self, index, done):
         """Note how step `index` went: `done` has outcome and code."""
         pace = self.pace(index)
+        if self._builds(index):
+            if done.get("outcome") != "ok":
+                pace.hopeless = "its engine was not built: %s" % done.get("code")
+            return
         pace.spent_ns += self._now() - self._began_ns
         if done.get("outcome") == "ok":
             pace.ok += 1
@@ -114,7 +125,8 @@ class Planner(object):
 
     def _plan(self, index, pace, in_hand):
         variant = self._steps[index].get("variant", 0)
-        left = [step for step in self._steps[index:] if step.get("variant", 0) == variant]
+        left = [self._steps[at] for at in range(index, len(self._steps)) if not self._builds(at)]
+        left = [step for step in left if step.get("variant", 0) == variant]
         running_ns = self._now() - self._began_ns if in_hand else 0
         spent_s = (pace.spent_ns + running_ns) / 1e9
         return budget.plan(left, pace.one_ns, pace.load_ns, self._max_time_s, spent_s, in_hand, pace.finished)

@@ -12,17 +12,20 @@ class Step(object):
     """Runs one step of a job and tells of it; `run` returns the step's outcome (the fields of `done`).
 
     `planner.ready(index, load_ns, event)` gives (go, seconds it should take) after the first inference; `scene` has
-    watch, events, root, log_path and load_s (limit of everything before `ready`, in seconds).
+    watch, events, root, log_path and load_s (limit of everything before `ready`, in seconds). A step that is never
+    `ready`, as a build, has a limit for the whole of it: `limit_s`.
     """
 
-    def __init__(self, scene, planner, index):
+    def __init__(self, scene, planner, index, limit_s=None):
         self._scene = scene
         self._planner = planner
         self._index = index
         self._error = None
         self._done = None
         self._went = False
-        self._late = "no inference finished within %g s" % scene.load_s
+        self._limit_s = scene.load_s if limit_s is None else limit_s
+        what = "no inference finished" if limit_s is None else "it was not built"
+        self._late = "%s within %g s" % (what, self._limit_s)
 
     def run(self, start):
         """Run it; `start()` gives the Process. Raises Ended and DiskFull, its process dead by then."""
@@ -30,7 +33,7 @@ class Step(object):
         before = evidence.oom_kills(scene.root)
         log_offset = scene.log_size()
         self._began_ns = scene.watch.now()
-        self._until_ns = self._began_ns + int(scene.load_s * 1e9)
+        self._until_ns = self._began_ns + int(self._limit_s * 1e9)
         try:
             child = start()
         except OSError as error:

@@ -15,6 +15,7 @@ from .step import Step
 from .watch import Ended, Watch
 
 DEFAULT_LOAD_S = 300.0
+DEFAULT_BUILD_S = 3600.0
 SAMPLER_GRACE_S = 10.0
 DISK_FULL = ("disk-full", "no room is left on the device")
 
@@ -149,7 +150,8 @@ class Supervisor(object):
             self.events.emit("done", step=index, outcome="skipped", code=None, message=why, signal=None)
             return
         planner.begin(index)
-        done = Step(self, planner, index).run(lambda: self._child(index))
+        limit_s = float(step.get("limit_s") or DEFAULT_BUILD_S) if step["pass"] == "build" else None
+        done = Step(self, planner, index, limit_s).run(lambda: self._child(index))
         planner.ended(index, done)
         self._steps_done += done.get("outcome") == "ok"
 

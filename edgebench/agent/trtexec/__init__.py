@@ -1,0 +1,1 @@
+"""TensorRT driven through its own program, trtexec: its arguments, its words, the files it exports, the passes."""
