@@ -52,35 +52,45 @@ class Cpu(_Table, frozen=True):
 
 
 class Memory(_Table, frozen=True):
-    """The main memory; `shared` with the GPU."""
+    """The main memory; `shared` with the GPU. Bandwidth holds at `clock_mhz` (EMC on a Jetson)."""
 
     shared: bool | None = None
     nominal_mib: Positive | None = None
     usable_mib: Positive | None = None
     bus_bits: Count | None = None
+    clock_mhz: Positive | None = None
+    clock_mhz_super: Positive | None = None
     bandwidth_gbs: Positive | None = None
     bandwidth_gbs_super: Positive | None = None
+    formula: str | None = None
     source: str | None = None
     confidence: Confidence | None = None
 
 
 class Compute(_Table, frozen=True):
-    """One unit that computes, and its peaks by number format; `unsupported` formats fall back or fail there."""
+    """One unit that computes, and its peaks by number format; `unsupported` formats fall back or fail there.
+
+    Peaks hold at `clock_mhz`. `formula`: "fp32 = 128 cores * 2 op * 0.9216 GHz; fp16 = ...", each factor a number and
+    what it counts; a test multiplies them. `compute_capability` is CUDA's.
+    """
 
     unit: Literal["cpu", "gpu", "dla", "dsp", "npu"]
     model: str | None = None
     note: str | None = None
     count: Count | None = None
+    compute_capability: str | None = None
     cores: Count | None = None
     tensor_cores: Count | None = None
     clock_mhz: Positive | None = None
     clock_mhz_super: Positive | None = None
     fp32_gops: Positive | None = None
+    tf32_gops: Positive | None = None
     fp16_gops: Positive | None = None
     int8_gops: Positive | None = None
     fp8_gops: Positive | None = None
     fp4_gops: Positive | None = None
     fp32_gops_super: Positive | None = None
+    tf32_gops_super: Positive | None = None
     fp16_gops_super: Positive | None = None
     int8_gops_super: Positive | None = None
     unsupported: tuple[str, ...] = ()

@@ -17,7 +17,11 @@ BOARDS = [
         facts("NVIDIA Jetson Nano Developer Kit", "nvidia,p3449-0000-b00+p3448-0000-b00", "nvidia,tegra210"),
     ),
     ("jetson-nano", facts("NVIDIA Jetson Nano Developer Kit", "nvidia,jetson-nano", "nvidia,tegra210")),
-    ("generic-linux", facts("NVIDIA Jetson Nano 2GB Developer Kit", "nvidia,p3542-0000+p3448-0003", "nvidia,tegra210")),
+    (
+        "jetson-nano-2gb",
+        facts("NVIDIA Jetson Nano 2GB Developer Kit", "nvidia,p3542-0000+p3448-0003", "nvidia,tegra210"),
+    ),
+    ("jetson-nano-2gb", facts("NVIDIA Jetson Nano 2GB Developer Kit", "nvidia,jetson-nano", "nvidia,tegra210")),
     ("generic-linux", facts("jetson_tx1", "nvidia,p2371-2180", "nvidia,tegra210")),
     ("generic-linux", facts("quill", "nvidia,p2771-0000", "nvidia,tegra186")),
     ("generic-linux", facts("Jetson-AGX", "nvidia,p2972-0000", "nvidia,tegra194")),
@@ -30,6 +34,8 @@ BOARDS = [
         "generic-linux",
         facts("NVIDIA Jetson Orin Nano Developer Kit", "nvidia,p3768-0000+p3767-0000", "nvidia,tegra234"),
     ),
+    ("jetson-orin-nano-4gb", facts("NVIDIA Jetson Orin Nano", "nvidia,p3768-0000+p3767-0004", "nvidia,tegra234")),
+    ("jetson-agx-orin-32gb", facts("Jetson AGX Orin", "nvidia,p3737-0000+p3701-0004", "nvidia,tegra234")),
     ("jetson-thor", facts("NVIDIA Jetson AGX Thor Developer Kit", "nvidia,p4071-0000+p3834-0008", "nvidia,tegra264")),
     ("raspberry-pi-4", facts("Raspberry Pi 4 Model B Rev 1.4", "raspberrypi,4-model-b", "brcm,bcm2711")),
     ("generic-linux", facts("Raspberry Pi 400 Rev 1.0", "raspberrypi,400", "brcm,bcm2711")),
@@ -43,6 +49,24 @@ BOARDS = [
 @pytest.mark.parametrize(("profile", "seen"), BOARDS)
 def test_a_board_is_known_by_what_it_is(profile, seen):
     assert match_profile(seen) == profile
+
+
+def test_the_agents_own_word_for_module_and_chip_counts():
+    seen = {"board": {"model": "a carrier of ours", "compatible": [], "soc": "tegra210", "module": "p3448-0003"}}
+    assert match_profile(seen) == "jetson-nano-2gb"
+    seen["board"]["module"] = "p3448-0002"
+    assert match_profile(seen) == "jetson-nano"
+
+
+def test_module_before_chip_and_model_before_model_alone(tmp_path):
+    head = 'schema = 1\nfamily = "jetson"\ntransport = "ssh"\n[match]\n'
+    (tmp_path / "a-by-model.toml").write_text(head + 'model_regex = "Jetson Thing"\n')
+    (tmp_path / "b-by-chip.toml").write_text(head + 'soc = ["tegra999"]\nmodel_regex = "Jetson Thing"\n')
+    (tmp_path / "c-by-module.toml").write_text(head + 'soc = ["tegra999"]\nmodule = ["p9999-0001"]\n')
+    assert match_profile(facts("Jetson Thing"), tmp_path) == "a-by-model"
+    assert match_profile(facts("Jetson Thing", "nvidia,tegra999"), tmp_path) == "b-by-chip"
+    assert match_profile(facts("Jetson Thing", "nvidia,p9999-0001", "nvidia,tegra999"), tmp_path) == "c-by-module"
+    assert match_profile(facts("another", "nvidia,tegra999"), tmp_path) == "generic-linux"
 
 
 def test_a_model_alone_does_not_beat_the_chip():
