@@ -1,11 +1,14 @@
-"""Preparing the device: the frequency governor (journalled), the children's CPUs; and checking that it held."""
+"""Preparing the device: power mode, governor, clocks, fan (journalled), the children's CPUs; and whether they held."""
 
 import glob
 import os
 
-from . import files
+from . import fan, files, jetsonclocks, powermode, rails
+from .setting import Held, NotSet, Scene
 
 POLICIES = "/sys/devices/system/cpu/cpufreq/policy*/scaling_governor"
+ELSEWHERE = ("temperature-gate",)
+"""Keys of `prepare` that others see to."""
 
 
 def governors(root):
@@ -27,64 +30,124 @@ def parse_cpus(text):
     return cpus
 
 
-class Preparation(object):
-    """What a job asked to be set. `warn(code, text)` hears of what could not be; nothing of it ends the job."""
+def no_pause(seconds, text):
+    """Go on at once."""
 
-    def __init__(self, job, root, asked, journal, warn):
+
+class Preparation(object):
+    """What a job asked to be set.
+
+    `warn(code, text)` hears of what could not be, `pause(seconds, text)` waits. Nothing ends the job but a power mode
+    that takes a reboot.
+    """
+
+    def __init__(self, job, root, asked, journal, warn, pause=no_pause):
         self._job = job
         self._root = root
         self._asked = asked
         self._journal = journal
         self._warn = warn
+        self._pause = pause
+        self._held = []
         self.done = []
         self.cpus = None
 
-    def apply(self, now_ns):
-        """Set everything asked; `done` lists what was set: [{key, path, old, new}]."""
-        for key, value in sorted(self._asked.items()):
-            if key == "governor":
-                self._set_governors(str(value), now_ns)
-            elif key == "affinity":
-                self._set_affinity(value)
-            else:
-                self._warn("pin-failed", "%s=%s: the agent cannot set it" % (key, value))
+    def apply(self, now_ns, power=False):
+        """Set everything asked; `done` lists what was set: [{key, path, old, new}].
 
-    def _set_governors(self, value, now_ns):
+        `power`: readings of power are wanted, and rails that only root may read are to be opened. Raises NotSet with
+        code needs-reboot for a power mode that takes one: nothing has been set then.
+        """
+        scene = Scene(self._job, self._root, self._journal, self._warn, self._pause, now_ns)
+        if power:
+            self._open_rails(scene)
+        unknown = sorted(set(self._asked) - set(key for key, _ in SETTINGS) - set(ELSEWHERE))
+        for key in unknown:
+            self._warn("pin-failed", "%s=%s: the agent cannot set it" % (key, self._asked[key]))
+        for key, setting in SETTINGS:
+            if key in self._asked:
+                self._set(scene, key, setting)
+
+    def _set(self, scene, key, setting):
+        value = self._asked[key]
+        before = len(self._journal.entries())
+        try:
+            held = setting(self, scene, str(value))
+        except NotSet as why:
+            if why.code == "needs-reboot":
+                raise
+            self._warn(why.code, "%s=%s could not be pinned: %s" % (key, value, why))
+            held = []
+        self._held.extend(held)
+        for entry in self._journal.entries()[before:]:
+            self.done.append({"key": key, "path": entry["path"], "old": entry["old"], "new": entry["new"]})
+
+    def _open_rails(self, scene):
+        try:
+            rails.open_rails(scene)
+        except NotSet as why:
+            self._warn(why.code, "power rails: %s" % why)
+
+    def _power_mode(self, scene, value):
+        mode = powermode.change(scene, value)
+        return [Held("power-mode", None, mode, lambda: powermode.current(self._root))]
+
+    def _governor(self, scene, value):
         paths = sorted(glob.glob(files.under(self._root, POLICIES)))
         if not paths:
-            self._warn("pin-failed", "governor=%s: this machine has no cpufreq policy" % value)
+            raise NotSet("pin-failed", "this machine has no cpufreq policy")
+        held = []
         for path in paths:
             old = files.read_text(path)
-            if old is None or old == value:
-                continue
             try:
-                self._journal.set(self._job, path, old, value, now_ns)
-            except OSError as error:
-                self._warn("pin-failed", "governor=%s: %s: %s" % (value, path, error.strerror or error))
-            else:
-                self.done.append({"key": "governor", "path": path, "old": old, "new": value})
+                if old is not None and old != value:
+                    scene.write(path, old, value)
+                held.append(Held.file("governor", path, value))
+            except NotSet as why:
+                self._warn(why.code, "governor=%s could not be pinned: %s" % (value, why))
+        return held
 
-    def _set_affinity(self, value):
+    def _clocks(self, scene, value):
+        return jetsonclocks.apply(scene, value)
+
+    def _fan(self, scene, value):
+        return fan.apply(scene, value)
+
+    def _affinity(self, scene, value):
         try:
             cpus = parse_cpus(value)
             allowed = os.sched_getaffinity(0)
             if not cpus <= allowed:
                 raise ValueError("CPUs %s are not there" % sorted(cpus - allowed))
         except ValueError as error:
-            self._warn("pin-failed", "affinity=%s: %s" % (value, error))
-            return
+            raise NotSet("pin-failed", str(error))
         self.cpus = cpus
         self.done.append({"key": "affinity", "path": None, "old": None, "new": sorted(cpus)})
+        return [Held("affinity", None, sorted(cpus), lambda: sorted(cpus & os.sched_getaffinity(0)))]
 
     def pins(self):
-        """Return what can be pinned, as it is now: {governor: {policy: name}, affinity: [cpu...] or null}."""
-        return {"governor": governors(self._root), "affinity": sorted(self.cpus) if self.cpus else None}
+        """Return what can be pinned, as it is now: {governor: {policy: name}, affinity: [cpu...] or null}.
+
+        Boards that have them give power_mode {id, name}, clocks_locked (bool) and fan {pwm, rpm, profile}, too.
+        """
+        found = {"governor": governors(self._root), "affinity": sorted(self.cpus) if self.cpus else None}
+        if jetsonclocks.find(self._root):
+            found["clocks_locked"] = jetsonclocks.locked(self._root)
+        for key, value in (("power_mode", powermode.current(self._root)), ("fan", fan.look(self._root))):
+            if value is not None:
+                found[key] = value
+        return found
 
     def lost(self):
-        """Return the settings of `done` that no longer hold: [{key, path, wanted, found}]."""
-        gone = []
-        for one in self.done:
-            found = files.read_text(one["path"]) if one["path"] else one["new"]
-            if found != one["new"]:
-                gone.append({"key": one["key"], "path": one["path"], "wanted": one["new"], "found": found})
-        return gone
+        """Return the settings asked for that no longer hold: [{key, path, wanted, found}]."""
+        return [lost for lost in (held.lost() for held in self._held) if lost]
+
+
+SETTINGS = (
+    ("power-mode", Preparation._power_mode),
+    ("governor", Preparation._governor),
+    ("clocks", Preparation._clocks),
+    ("fan", Preparation._fan),
+    ("affinity", Preparation._affinity),
+)
+"""In the order in which they must be made: another power mode resets the clocks."""

@@ -6,11 +6,13 @@ import sys
 import traceback
 
 from . import clock as agent_clock
-from . import evidence, facts, protocol
+from . import evidence, facts, protocol, thermal
+from .gate import Gate
 from .planner import Planner
 from .prepare import Preparation
 from .process import Process
 from .publish import DiskFull, EventFile, Followers
+from .setting import NotSet
 from .step import Step
 from .watch import Ended, Watch
 
@@ -43,6 +45,7 @@ class Supervisor(object):
         self._prepared = None
         self._steps_done = 0
         self._sampler = None
+        self._gate = self._spec.get("gate")
 
     def log_size(self):
         """Return the size of the job's log in bytes."""
@@ -120,9 +123,31 @@ class Supervisor(object):
 
     def _prepare(self):
         asked = self._spec.get("prepare") or {}
-        self._prepared = Preparation(self.job.id, self.root, asked, self._journal, self._warn)
-        self._prepared.apply(self._clock.monotonic_ns())
-        self.events.emit("prepared", when="before", set=self._prepared.done, pins=self._prepared.pins())
+        self._prepared = Preparation(self.job.id, self.root, asked, self._journal, self._warn, self._pause)
+        try:
+            self._prepared.apply(self._clock.monotonic_ns(), power=self._wants_power())
+        except NotSet as refused:
+            raise Ended(refused.code, "power-mode=%s: %s" % (asked.get("power-mode"), refused))
+        finally:
+            self.events.emit("prepared", when="before", set=self._prepared.done, pins=self._prepared.pins())
+
+    def _wants_power(self):
+        return (self._spec.get("telemetry") or {}).get("power") not in (None, "off")
+
+    def _pause(self, seconds, text):
+        """Wait because the device needs it, served and stoppable all the while."""
+        self.events.emit("waiting", text=text, **{"for": "boot"})
+        until_ns = self.watch.now() + int(seconds * 1e9)
+        while self.watch.now() < until_ns:
+            self.watch.wait(until_ns)
+
+    def _pass_gate(self):
+        """Wait until the device is cool, before anything is measured (an engine's build heats it) and once a job."""
+        asked, self._gate = self._gate, None
+        if (self._spec.get("prepare") or {}).get("temperature-gate") == "off":
+            self.events.emit("gate", state="skipped", celsius=None, waited_s=0.0)
+            return
+        Gate(asked, lambda: thermal.celsius(self.root), self.watch.now, self.watch.wait, self.events.emit).run()
 
     def _warn(self, code, text):
         self.events.emit("warning", code=code, text=text)
@@ -149,6 +174,8 @@ class Supervisor(object):
         if why is not None:
             self.events.emit("done", step=index, outcome="skipped", code=None, message=why, signal=None)
             return
+        if step["pass"] != "build" and self._gate is not None:
+            self._pass_gate()
         planner.begin(index)
         limit_s = float(step.get("limit_s") or DEFAULT_BUILD_S) if step["pass"] == "build" else None
         done = Step(self, planner, index, limit_s).run(lambda: self._child(index))

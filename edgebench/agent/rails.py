@@ -1,0 +1,42 @@
+"""Power rails that only root may read (the INA3221 of JetPack 4), opened for everybody while a job runs."""
+
+import glob
+import os
+
+from . import files, programs
+from .setting import NotSet
+
+CHIPS = "/sys/bus/i2c/drivers/ina3221x/*/iio:device*"
+NAMES = ("rail_name_*", "in_voltage*_input", "in_current*_input", "in_power*_input")
+
+
+def rail_files(root):
+    """Return the files of every rail, with the root, sorted."""
+    found = []
+    for chip in glob.glob(files.under(root, CHIPS)):
+        for name in NAMES:
+            found.extend(glob.glob(os.path.join(chip, name)))
+    return sorted(found)
+
+
+def closed(root):
+    """Return the files of rails that we may not read."""
+    return [path for path in rail_files(root) if not os.access(path, os.R_OK)]
+
+
+def open_rails(scene):
+    """Make closed rails readable, by the journal; return the files opened. Raises NotSet (tegrastats is left then)."""
+    shut = closed(scene.root)
+    if not shut:
+        return []
+    chmod = programs.find(scene.root, "chmod")
+    if chmod is None:
+        raise NotSet("needs-root", "there is no chmod on this device")
+    said = scene.perform(
+        "readable power rails", None, "a+r", do=[chmod, "a+r"] + shut, undo=[chmod, "go-r"] + shut, volatile=True
+    )[1]
+    if said.code != 0 or closed(scene.root):
+        raise NotSet(
+            "pin-failed", "the rails' files are still closed: %s" % (said.text.strip() or "chmod said nothing")
+        )
+    return shut
