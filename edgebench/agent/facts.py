@@ -10,7 +10,7 @@ import platform
 import sys
 import time
 
-from . import board, files, programs, runtimes, software
+from . import board, files, powermode, programs, runtimes, software
 from .prepare import governors
 
 TOOLS = ("trtexec", "nvpmodel", "jetson_clocks", "tegrastats", "vcgencmd", "sudo")
@@ -33,6 +33,7 @@ def collect(root, home, runtime_paths):
         "gpu": board.gpu(root, found),
         "clocks": board.clocks(root),
         "software": software.versions(root, installed),
+        "power_mode": powermode.current(root),
         "tools": {name: programs.find(root, name) for name in TOOLS},
         "machine_id": machine_id(root),
         "boot_id": hashed(read(root, "/proc/sys/kernel/random/boot_id")),

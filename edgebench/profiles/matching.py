@@ -23,8 +23,8 @@ def match_profile(facts: Mapping[str, Any], own: Path | None = None) -> str:
     """The name of the profile for a device with these facts, `generic-linux` or `generic-android` where none fits.
 
     A module's part number decides where the device tree shows one; else the board's model together with its chip, and
-    before a model alone. The chip alone never does: several boards with different power rails share it. A phone is known
-    by the properties of its model or device, together with its platform.
+    before a model alone. The chip alone never does: several boards with different power rails share it. A phone is
+    known by the properties of its model or device, together with its platform.
     """
     if facts.get("system") == "Android":
         phones = (load_profile(name, own) for name in list_profiles(own))

@@ -61,10 +61,23 @@ class Boards(bench.HomeCase):
         self.assertEqual(found["board"].pop("compatible"), [])
         self.assertIs(found["board"].pop("kernel_tegra"), False)
         self.assertEqual(set(found["board"].values()), {None})
-        self.assertIsNone(found["gpu"])
+        self.assertEqual((found["gpu"], found["power_mode"]), (None, None))
         for key in ("software", "tools", "clocks"):
             self.assertEqual(set(found[key].values()), {None}, key)
         self.assertGreater(found["disk_free_bytes"], 0)
+
+    def test_a_board_tells_its_power_mode_and_where_its_tools_are(self):
+        self.put(
+            "/usr/sbin/nvpmodel",
+            "#!/bin/sh\necho 'NVPM WARN: fan mode is not set!'\necho 'NV Power Mode: MAXN'\necho 0\n",
+        )
+        tool = os.path.join(self.root, "usr/sbin/nvpmodel")
+        self.assertIsNone(self.collect(NANO)["tools"]["nvpmodel"])
+        os.chmod(tool, 0o755)
+        found = self.collect({})
+        self.assertEqual((found["tools"]["nvpmodel"], found["tools"]["trtexec"]), (tool, None))
+        self.assertEqual(found["power_mode"], {"id": 0, "name": "MAXN"})
+        self.assertEqual(found["gpu"], {"name": "GM20B", "sm": "5.3", "dla": 0})
 
     def test_turbo_and_smt(self):
         self.put("/sys/devices/system/cpu/intel_pstate/no_turbo", "1\n")
