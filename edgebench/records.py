@@ -280,13 +280,30 @@ class MemoryInfo(Record, frozen=True, kw_only=True):
     why: str | None = None
 
 
+class Layer(Record, frozen=True, kw_only=True):
+    """A layer of a built engine: the precision that it really uses, ms an inference, the model's nodes in it."""
+
+    name: str
+    type: str | None = None
+    precision: str | None = None
+    ms: float | None = None
+    ops: list[str] = []
+
+
 class Placement(Record, frozen=True, kw_only=True):
-    """Where the nodes ran: per accelerator, as the runtime itself says."""
+    """Where the nodes ran: per accelerator, as the runtime itself says.
+
+    Of a built engine also its layers: how many use which precision, and the shares of reformats and copies in the time.
+    """
 
     state: str
     nodes: dict[str, int] = {}
     macs_share: dict[str, float] = {}
     share: float | None = None
+    precisions: dict[str, int] = {}
+    reformat_share: float | None = None
+    copy_share: float | None = None
+    layers: list[Layer] = []
     source: str | None = None
     why: str | None = None
 

@@ -17,12 +17,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class BoardGpu:
+    """A board's GPU: its compute capability ("5.3"), DLA cores beside it, precisions that the profile rules out."""
+
+    board: str
+    name: str | None = None
+    sm: str | None = None
+    dla: int = 0
+    unsupported: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class DeviceRuntime:
-    """The runtime that a device has: its version, where it was found, and the device's Python."""
+    """The runtime that a device has: its version, where it was found, the device's Python, and its GPU where known."""
 
     version: str
     path: str | None
     python: tuple[int, ...]
+    gpu: BoardGpu | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +78,19 @@ class TfliteStamp:
         return self.path.name
 
 
-Stamp = OnnxStamp | TfliteStamp
+@dataclass(frozen=True)
+class EngineStamp:
+    """A built engine: only the TensorRT that it was built by can say what is in it."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The file's name, for messages."""
+        return self.path.name
+
+
+Stamp = OnnxStamp | TfliteStamp | EngineStamp
 """What a model file asks of a runtime, by its format."""
 OneStamp = TypeVar("OneStamp", OnnxStamp, TfliteStamp)
 
@@ -110,7 +134,7 @@ class Backend(Protocol):
         ...
 
 
-BACKENDS = {name: f"edgebench.backends.{name}" for name in ("onnxruntime", "tflite", "ncnn", "mnn")}
+BACKENDS = {name: f"edgebench.backends.{name}" for name in ("onnxruntime", "tensorrt", "tflite", "ncnn", "mnn")}
 """Where each backend lives; each module has a `backend`."""
 
 
@@ -126,8 +150,8 @@ def get_backend(name: str) -> Backend:
 
 def backend_for(format_name: str) -> str:
     """The backend that runs files of a format when none was named. Raises `UnknownName`."""
-    by_format = {"onnx": "onnxruntime", "tflite": "tflite", "ncnn": "ncnn", "mnn": "mnn"}
+    by_format = {"onnx": "onnxruntime", "tflite": "tflite", "ncnn": "ncnn", "mnn": "mnn", "engine": "tensorrt"}
     if format_name not in by_format:
-        hint = "this version runs .onnx and .tflite files; ncnn's and MNN's on phones"
+        hint = "this version runs .onnx, .tflite and TensorRT's .engine files; ncnn's and MNN's on phones"
         raise UnknownName("model format", str(format_name), by_format, hint=hint)
     return by_format[format_name]

@@ -38,6 +38,7 @@ class Job:
     samples: bool = False
     dry_run: bool = False
     detach: bool = False
+    allow_reboot: bool = False
     flops_as: str = "macs"
 
 
@@ -45,7 +46,7 @@ def measure(job: Job) -> int:
     """Carry the command out; return its exit code. Raises `UsageError` before any device is touched."""
     check_target(job.json)
     entries = select_devices(job.devices, load_devices())
-    _check_phones_only(job, entries)
+    _check_kind(job, entries)
     requests = build_requests(job.models, job.options)
     if job.dry_run:
         _show_plan(job, entries, requests)
@@ -65,11 +66,15 @@ def _check_detach(job: Job, requests: Sequence[RowRequest]) -> None:
         raise UsageError(text, hint="run them one after the other, or without --detach")
 
 
-def _check_phones_only(job: Job, entries: Sequence[DeviceEntry]) -> None:
-    """Refuse for other devices what only phones have."""
+def _check_kind(job: Job, entries: Sequence[DeviceEntry]) -> None:
+    """Refuse for other devices what only phones have, and for phones what only boards have."""
     affinity = job.options.prepare.get("affinity", "")
+    of_boards = [key for key in ("power-mode", "clocks", "fan") if key in job.options.prepare]
     for entry in entries:
         if entry.transport == "adb":
+            if of_boards:
+                text = f"--prepare {of_boards[0]} is for boards; {entry.name} is a phone"
+                raise UsageError(text, hint="phones take governor, affinity, airplane, temperature-gate")
             continue
         if job.options.settings.unplugged:
             raise UsageError(f"{entry.name} is no phone behind adb", hint="leave --unplugged out")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rich.status import Status
 
 PASS_WORDS = {
+    "build": "build engine",
     "fidelity": "check outputs",
     "invocation": "measure",
     "memory": "memory",
@@ -71,6 +72,12 @@ class LiveView:
             self._medians.append(float(event.get("median_ns") or 0) / NS_PER_MS)
             if device in self._local:
                 return
+        elif name == "waiting":
+            self._show(f"{device}: {label}: {event.get('text', '')}")
+            return
+        elif name == "progress":
+            self._show(f"{device}: {label}: {self._at} {_progress_text(event)}")
+            return
         elif name == "done":
             self._provisional(f"{device}: {label}", event)
         elif not (name == "phase" and str(event.get("name")).startswith("idle")):
@@ -136,6 +143,22 @@ class LiveView:
 class PlainView(SilentView):
     """For pipes and logs: no progress, only what must be told; the table comes at the end."""
 
+    def __init__(self) -> None:
+        self._told: set[tuple[str, str]] = set()
+
+    def event(self, device: str, label: str, event: Mapping[str, Any]) -> None:
+        """Say once of a row that it waits, and that its engine is being built: both take minutes."""
+        name = str(event.get("ev"))
+        if (label, name) in self._told:
+            return
+        if name == "waiting":
+            self.tell(f"{device}: {label}: {event.get('text', '')}")
+        elif name == "step" and event.get("pass") == "build":
+            self.tell(f"{device}: {label}: building the engine, minutes on a small board")
+        else:
+            return
+        self._told.add((label, name))
+
     def tell(self, text: str) -> None:
         """Print the line."""
         err().print(text, markup=False)
@@ -153,6 +176,12 @@ def _escaped(text: str) -> str:
     from rich.markup import escape
 
     return escape(text)
+
+
+def _progress_text(event: Mapping[str, Any]) -> str:
+    """`12 % (text)`: how far a build is, where its tool says so, and its own words."""
+    done, text = event.get("done"), str(event.get("text") or "")
+    return f"{done:.0%} ({text})" if isinstance(done, int | float) else text
 
 
 def _latency_words(run: Run) -> str:

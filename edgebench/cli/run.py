@@ -25,14 +25,14 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    models: Annotated[Texts, typer.Argument(metavar="MODEL...", help="Model files (.onnx, .tflite).")],
+    models: Annotated[Texts, typer.Argument(metavar="MODEL...", help="Model files (.onnx, .tflite, .engine).")],
     device: Annotated[Texts, typer.Option(help="A device, a profile or an @label; repeatable.")] = ["localhost"],  # noqa: B006
     backend: Annotated[str | None, typer.Option(rich_help_panel=WHAT, help="The runtime. Comma list.")] = None,
     accelerator: Annotated[
         str | None, typer.Option(rich_help_panel=WHAT, help="Where it runs: cpu, cuda... Comma list.")
     ] = None,
     precision: Annotated[
-        str | None, typer.Option(rich_help_panel=WHAT, help="Must be the file's own. Comma list.")
+        str | None, typer.Option(rich_help_panel=WHAT, help="The file's own; TensorRT also builds fp16. Comma list.")
     ] = None,
     threads: Annotated[
         str | None, typer.Option(rich_help_panel=WHAT, help="Threads of the runtime. Comma list.")
@@ -42,8 +42,18 @@ def run(
         Texts, typer.Option(rich_help_panel=WHAT, metavar="KEY=VALUE", help="To the runtime; repeatable.")
     ] = [],  # noqa: B006
     prepare: Annotated[
-        Texts, typer.Option(rich_help_panel=WHAT, metavar="KEY=VALUE", help="governor=..., affinity=...; repeatable.")
+        Texts,
+        typer.Option(
+            rich_help_panel=WHAT, metavar="KEY=VALUE", help="power-mode, clocks, fan, governor...; repeatable."
+        ),
     ] = [],  # noqa: B006
+    allow_reboot: Annotated[
+        bool, typer.Option("--allow-reboot", rich_help_panel=WHAT, help="For a power mode that needs one.")
+    ] = False,
+    calibration: Annotated[
+        str | None,
+        typer.Option(rich_help_panel=WHAT, metavar="FOLDER|FILE.npz", help="TensorRT: int8 of a file without scales."),
+    ] = None,
     shape: Annotated[Texts, typer.Option(rich_help_panel=INPUTS, metavar="NAME=1x3x180x320", help="Repeatable.")] = [],  # noqa: B006
     input: Annotated[
         str | None, typer.Option(rich_help_panel=INPUTS, metavar="FILE.npz|FOLDER", help="Instead of seeded noise.")
@@ -66,7 +76,7 @@ def run(
         typer.Option(
             rich_help_panel=CHECKS,
             metavar="auto|off|SOURCE",
-            help="ina3221, rapl, nvml, hwmon; phones: sysfs-fuel-gauge, odpm-iio...",
+            help="ina3221, tegrastats, rpi5-pmic, rapl, nvml, hwmon; phones: sysfs-fuel-gauge, odpm-iio...",
         ),
     ] = "auto",
     power_csv: Annotated[
@@ -141,6 +151,7 @@ def run(
         tags=tag,
         quality=quality,
         frames=frames_per_inference,
+        calibration=calibration,
     )
     job: Job = Job(
         models=[Path(model) for model in models],
@@ -151,6 +162,7 @@ def run(
         samples=samples,
         dry_run=dry_run,
         detach=detach,
+        allow_reboot=allow_reboot,
         flops_as=flops_as,
     )
     raise typer.Exit(measure(job))
@@ -170,6 +182,7 @@ def _options(
     tags: Texts,
     quality: Texts,
     frames: int,
+    calibration: str | None,
 ) -> RunOptions:
     from edgebench.artifacts.shapes import parse_shape
     from edgebench.controller.requests import RunOptions
@@ -200,4 +213,5 @@ def _options(
         require_delegated=share(delegated, "--require-delegated"),
         power_csv=power_csv,
         prepare=pairs(prepare, "--prepare"),
+        calibration=calibration,
     )

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from edgebench.artifacts.artifact import load_artifact
+from edgebench.controller.inputs import InputFiles
 from edgebench.controller.rows import PreparedRow
 from edgebench.controller.runtimes import runtime_environment
 from edgebench.controller.session import DeviceSession
@@ -23,12 +24,13 @@ def push_model(device: DeviceSession, row: PreparedRow, view: View) -> dict[str,
     """Push model, inputs and libraries; return the variant as job.json wants it. Raises `RowFailure`, `DeviceLost`."""
     try:
         model = push_artifact(device, row, view)
-        inputs = _push_inputs(device, row, view)
+        inputs = _push_inputs(device, row.inputs, view)
+        engine = _engine(device, row, view)
         options = _push_libraries(device, row, view)
     except (DeviceUnfit, UsageError) as unfit:
         raise RowFailure(unfit.code, unfit.message, hint=unfit.hint) from unfit
     ask = row.context.ask
-    return {
+    variant = {
         "backend": ask.backend,
         "model": model,
         "accelerator": ask.accelerator,
@@ -47,6 +49,27 @@ def push_model(device: DeviceSession, row: PreparedRow, view: View) -> dict[str,
         "options": options,
         "runtime_path": row.runtime.path,
         "env": runtime_environment(device.facts),
+    }
+    return variant | ({"engine": engine} if engine else {})
+
+
+def _engine(device: DeviceSession, row: PreparedRow, view: View) -> dict[str, Any] | None:
+    """How TensorRT's engine is made there (agent/protocol.py); its calibration set is pushed."""
+    use = row.context.engine
+    if use is None:
+        return None
+    calibration = None
+    if row.calibration is not None:
+        pushed = _push_inputs(device, row.calibration, view)
+        digest = hashlib.sha256("\n".join(pushed).encode()).hexdigest()  # each is named by its content
+        calibration = {"files": pushed, "sha256": digest}
+    return {
+        "way": use.way,
+        "artifact": row.context.facts.sha256,
+        "prebuilt": use.prebuilt,
+        "flags": use.flags,
+        "profile": use.profile,
+        "calibration": calibration,
     }
 
 
@@ -79,10 +102,10 @@ def push_job(device: DeviceSession, job: dict[str, Any]) -> None:
             raise RowFailure(unfit.code, unfit.message, hint=unfit.hint) from unfit
 
 
-def _push_inputs(device: DeviceSession, row: PreparedRow, view: View) -> list[str]:
+def _push_inputs(device: DeviceSession, inputs: InputFiles, view: View) -> list[str]:
     targets = []
     with TemporaryDirectory(prefix="edgebench-") as work:
-        for source in row.inputs.written_to(Path(work)):
+        for source in inputs.written_to(Path(work)):
             digest = hashlib.sha256(source.read_bytes()).hexdigest()
             device.client.make_folder("artifacts/inputs")
             targets.append(f"artifacts/inputs/{digest}.npz")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from edgebench.records import PassName
 MISSING = -(2**62)
 """A sensor that gave no value at that moment, in packed readings."""
 
+StepName = PassName | Literal["build"]
+"""A pass, or the build of an engine before them."""
+STEP_NAMES = (*get_args(PassName), "build")
 Ints = NDArray[np.int64]
 Event = Mapping[str, Any]
 
@@ -29,7 +32,7 @@ class StepEvents:
     """What one step (one process on the device) reported; times in ns of the device's monotonic clock."""
 
     index: int
-    pass_: PassName
+    pass_: StepName
     variant: int = 0
     round: int = 0
     order: int = 0
@@ -37,6 +40,7 @@ class StepEvents:
     first_ns: int | None = None
     starts: list[Ints] = field(default_factory=list)
     durations: list[Ints] = field(default_factory=list)
+    computes: list[Ints] = field(default_factory=list)
     files: list[Ints] = field(default_factory=list)
     summary: dict[str, Any] | None = None
     blocks: list[dict[str, Any]] = field(default_factory=list)
@@ -45,6 +49,8 @@ class StepEvents:
     usage: dict[str, Any] = field(default_factory=dict)
     outputs: dict[str, Any] | None = None
     placement: dict[str, Any] | None = None
+    engine: dict[str, Any] = field(default_factory=dict)
+    layers: dict[str, Any] = field(default_factory=dict)
     paced: dict[str, Any] = field(default_factory=dict)
     warnings: list[dict[str, Any]] = field(default_factory=list)
     error: dict[str, Any] | None = None
@@ -59,6 +65,12 @@ class StepEvents:
     def duration_ns(self) -> Ints:
         """Latency of every iteration, shape (n,)."""
         return np.concatenate(self.durations) if self.durations else np.zeros(0, np.int64)
+
+    @property
+    def compute_ns(self) -> Ints:
+        """The accelerator's own time of every iteration, shape (n,); empty where nothing tells it apart."""
+        computes = np.concatenate(self.computes) if self.computes else np.zeros(0, np.int64)
+        return computes if computes.size == self.duration_ns.size else np.zeros(0, np.int64)
 
     @property
     def file_index(self) -> Ints:
@@ -107,6 +119,7 @@ class JobEvents:
     facts: dict[str, Any] = field(default_factory=dict)
     prepared: dict[str, Any] = field(default_factory=dict)
     after: dict[str, Any] = field(default_factory=dict)
+    gate: dict[str, Any] = field(default_factory=dict)
     plan: dict[str, Any] = field(default_factory=dict)
     steps: dict[int, StepEvents] = field(default_factory=dict)
     series: dict[str, Series] = field(default_factory=dict)
@@ -154,7 +167,7 @@ def _take(job: JobEvents, event: Event) -> None:
     name = str(event["ev"])
     if name == "step":
         index = int(event["step"])
-        if event["pass"] not in get_args(PassName):
+        if event["pass"] not in STEP_NAMES:
             raise ValueError("unknown pass")
         job.steps[index] = StepEvents(
             index, event["pass"], int(event["variant"]), int(event["round"]), int(event["order"])
@@ -176,6 +189,8 @@ def _samples(step: StepEvents, event: Event) -> None:
         raise ValueError("samples do not match")
     step.starts.append(starts)
     step.durations.append(durations)
+    if event.get("compute_ns") is not None:
+        step.computes.append(np.asarray(unpack_ints(event["compute_ns"]), np.int64))
     if event.get("file") is not None:
         step.files.append(np.asarray(unpack_ints(event["file"]), np.int64))
 
@@ -211,6 +226,8 @@ _STEP_TAKERS: dict[str, Callable[[StepEvents, Event], None]] = {
     "usage": lambda step, event: step.usage.update(event),
     "outputs": lambda step, event: setattr(step, "outputs", dict(event)),
     "placement": lambda step, event: setattr(step, "placement", dict(event)),
+    "engine": lambda step, event: step.engine.update(event),
+    "layers": lambda step, event: step.layers.update(event),
     "paced": lambda step, event: step.paced.update(event),
     "warning": lambda step, event: step.warnings.append(dict(event)),
     "error": lambda step, event: setattr(step, "error", dict(event)),
@@ -221,6 +238,7 @@ _JOB_TAKERS: dict[str, Callable[[JobEvents, Event], None]] = {
     "hello": lambda job, event: job.hello.update(event),
     "facts": lambda job, event: job.facts.update(event["facts"]),
     "prepared": _prepared,
+    "gate": lambda job, event: job.gate.update(event),
     "plan": lambda job, event: job.plan.update(event),
     "source": _source,
     "reading": _reading,

@@ -18,6 +18,7 @@ from edgebench.controller.assembly import assemble, failed_run
 from edgebench.controller.assembly.latency import outcome_code
 from edgebench.controller.collect import Shelf, collect_job, keep_collected, leased, put_back
 from edgebench.controller.deploy import push_job, push_model
+from edgebench.controller.gates import GATE_KEY
 from edgebench.controller.native.deploy import push_native, push_native_job
 from edgebench.controller.planning import build_job, lease_seconds, planned_seconds
 from edgebench.controller.rows import PreparedRow
@@ -169,7 +170,8 @@ class RowInHand:
             holder=holder,
             variant=variant,
             root=device.entry.root,
-            prepare=self.row.prepare,
+            prepare={key: value for key, value in self.row.prepare.items() if key != GATE_KEY},
+            gate=self.row.gate,
         )
         push_job(device, job)
         if self.row.context.native is not None:

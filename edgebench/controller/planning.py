@@ -86,8 +86,9 @@ def _replace(settings: Settings, **changes: float) -> Settings:
 
 
 def job_steps(settings: Settings) -> list[dict[str, Any]]:
-    """The steps of one run, in order: fidelity first (it fails fast), then the statistics, then heat."""
-    steps: list[dict[str, Any]] = [{"pass": "fidelity"}]
+    """The steps of one run, in order: what must be built, fidelity (it fails fast), the statistics, then heat."""
+    steps: list[dict[str, Any]] = [{"pass": "build", "limit_s": settings.build_s}] if settings.build_s else []
+    steps.append({"pass": "fidelity"})
     steps += [
         {"pass": "invocation", "min_time_s": settings.min_time_s, "min_iterations": settings.min_iterations}
         for _ in range(settings.invocations)
@@ -107,8 +108,9 @@ def job_steps(settings: Settings) -> list[dict[str, Any]]:
 
 
 def plan_rows(label: str, settings: Settings) -> list[PlanStep]:
-    """The same steps as plan rows of the session record."""
-    return [PlanStep(round=s["round"], variant=label, pass_=s["pass"], order=0) for s in job_steps(settings)]
+    """The same steps as plan rows of the session record; a build is no pass of it."""
+    steps = [step for step in job_steps(settings) if step["pass"] != "build"]
+    return [PlanStep(round=s["round"], variant=label, pass_=s["pass"], order=0) for s in steps]
 
 
 def planned_seconds(settings: Settings) -> float:
@@ -123,12 +125,13 @@ def planned_seconds(settings: Settings) -> float:
 def lease_seconds(settings: Settings) -> float:
     """Length of the device's lease: planned time + 50 %, never shorter than the time `--max-time` allows.
 
-    Where the job waits for its cable to be pulled, that time comes on top.
+    Where the job waits for its cable to be pulled or to cool down, or builds an engine first, that time comes on top.
     """
     planned = planned_seconds(settings)
     unbounded = 10 * planned + LOAD_LIMIT_S
     allowed = settings.max_time_s if settings.max_time_s is not None else unbounded
-    return 1.5 * max(planned, allowed) + LOAD_LIMIT_S + (UNPLUG_S if settings.unplugged else 0)
+    before = (UNPLUG_S if settings.unplugged else 0) + settings.build_s + settings.gate_s
+    return 1.5 * max(planned, allowed) + LOAD_LIMIT_S + before
 
 
 def reduced_text(reduced: Mapping[str, Any]) -> str:
@@ -149,7 +152,7 @@ def reduced_text(reduced: Mapping[str, Any]) -> str:
 def build_job(
     context: RunContext, *, nonce: str, holder: str, variant: dict[str, Any], **device: Any
 ) -> dict[str, Any]:
-    """job.json as `agent/protocol.py` describes it; `device` gives root, prepare and telemetry of the device."""
+    """job.json as `agent/protocol.py` describes it; `device` gives root, prepare and gate of the device."""
     import msgspec
 
     settings = context.settings
@@ -173,4 +176,5 @@ def build_job(
             "probes": context.probes,
         },
         "prepare": device.get("prepare", {}),
+        "gate": device.get("gate"),
     }

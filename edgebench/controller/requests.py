@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgebench.artifacts.artifact import load_artifact
-from edgebench.artifacts.reading import read_info
+from edgebench.artifacts.reading import READERS, read_info
 from edgebench.backends.base import backend_for, get_backend
 from edgebench.controller.meter import read_meter
 from edgebench.controller.rows import RowRequest, examine
@@ -20,8 +20,8 @@ PRECISIONS = ("fp32", "fp16", "int8", "int16", "bf16")
 REFERENCE_FORMATS = ("onnx", "tflite")
 PREPARE_KEYS = ("power-mode", "clocks", "fan", "governor", "affinity", "airplane", "temperature-gate")
 PHONE_POWER = ("odpm-iio", "powerstats-hal", "sysfs-fuel-gauge", "dumpsys-battery")
-POWER_SOURCES = ("auto", "off", "ina3221", "rapl", "nvml", "hwmon", *PHONE_POWER)
-SUPPORTED_PREPARE = ("governor", "affinity", "airplane", "temperature-gate")
+BOARD_POWER = ("ina3221", "tegrastats", "rpi5-pmic", "rapl", "nvml", "hwmon")
+POWER_SOURCES = ("auto", "off", *BOARD_POWER, *PHONE_POWER)
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ class RunOptions:
     require_delegated: float | None = None
     power_csv: str | None = None
     prepare: dict[str, str] = field(default_factory=dict)
+    calibration: str | None = None
 
 
 def build_requests(models: Sequence[Path], options: RunOptions) -> list[RowRequest]:
@@ -70,18 +71,18 @@ def _check(models: Sequence[Path], options: RunOptions) -> None:
     for key in options.prepare:
         if key not in PREPARE_KEYS:
             raise UnknownName("--prepare key", key, PREPARE_KEYS)
-        if key not in SUPPORTED_PREPARE:
-            supported = ", ".join(SUPPORTED_PREPARE)
-            raise UsageError(f"--prepare {key} is not supported by this version", hint=f"supported: {supported}")
     for precision in options.precisions:
         if precision is not None and precision not in PRECISIONS:
             raise UnknownName("precision", precision, PRECISIONS)
     _check_affinity(options.prepare.get("affinity"))
+    _check_prepared(options.prepare)
     library = options.options.get("custom_op_library")
     if library and not Path(library).is_file():
         raise UsageError(f"custom_op_library: no such file: {library}", hint="give a path on this host")
     if options.settings.power not in POWER_SOURCES:
         raise UnknownName("power source", options.settings.power, POWER_SOURCES)
+    if options.calibration and not Path(options.calibration).exists():
+        raise UsageError(f"--calibration {options.calibration}: no such file or folder")
     if options.power_csv:
         read_meter(Path(options.power_csv))
     if options.label and len(models) > 1:
@@ -94,11 +95,28 @@ def _check_affinity(cpus: str | None) -> None:
         raise UsageError(f"--prepare affinity takes CPU numbers, not {cpus!r}", hint=hint)
 
 
+PREPARED = {
+    "clocks": (r"max|default", "max (jetson_clocks) or default"),
+    "fan": (r"max|auto|100|[1-9]?\d", "max, auto or a share of 0 to 100"),
+    "temperature-gate": (r"on|off", "on or off"),
+}
+"""What these keys take, as a pattern and in words; a power mode's names are the device's own."""
+
+
+def _check_prepared(prepare: Mapping[str, str]) -> None:
+    for key, (pattern, words) in PREPARED.items():
+        value = prepare.get(key)
+        if value is not None and not re.fullmatch(pattern, value):
+            raise UsageError(f"--prepare {key} takes {words}, not {value!r}")
+
+
 def _check_reference(reference: Path, model: Path) -> None:
     """The reference is fed what the model is fed. Raises `ModelError`, and `UsageError` for other inputs."""
     if load_artifact(reference).format not in REFERENCE_FORMATS:
         hint = "the reference runs on this host's CPU: an .onnx file on ONNX Runtime, a .tflite file on LiteRT"
         raise ModelError(f"--reference {reference.name} is no .onnx or .tflite file", hint=hint)
+    if load_artifact(model).format not in READERS:
+        return  # an engine's inputs are known to its runtime only
     wanted, has = ({spec.name for spec in read_info(path).inputs} for path in (model, reference))
     if wanted != has:
         theirs, ours = ", ".join(sorted(has)), ", ".join(sorted(wanted))
@@ -134,6 +152,7 @@ def _variants(path: Path, options: RunOptions) -> list[VariantAsk]:
                 input=options.input,
                 input_range=options.input_range,
                 frames_per_inference=options.frames_per_inference,
+                calibration=options.calibration,
             )
             for accelerator, precision, threads, batch in itertools.product(
                 accelerators, options.precisions, options.threads, options.batches

@@ -12,6 +12,7 @@ import msgspec
 from edgebench.artifacts.artifact import Artifact, load_artifact
 from edgebench.artifacts.shapes import BATCH_NAMES, resolve_shapes
 from edgebench.backends.base import DeviceRuntime, get_backend
+from edgebench.controller.gates import board_gate, is_skipped
 from edgebench.controller.inputs import InputFiles, gather_inputs, input_shapes
 from edgebench.controller.meter import meter_rate_hz
 from edgebench.controller.owner import this_controller
@@ -19,7 +20,7 @@ from edgebench.controller.planning import extend_for_power
 from edgebench.controller.recipes import how_to_bring
 from edgebench.controller.runtimes import find_runtime, python_version
 from edgebench.controller.session import DeviceSession, new_id, now_text
-from edgebench.controller.spec import ModelFacts, NativeUse, RunContext, Settings, VariantAsk
+from edgebench.controller.spec import EngineUse, ModelFacts, NativeUse, RunContext, Settings, VariantAsk
 from edgebench.controller.stamps import stamp_of
 from edgebench.controller.view import View
 from edgebench.errors import ModelError, RowFailure, UsageError
@@ -61,6 +62,8 @@ class PreparedRow:
     runtime: DeviceRuntime
     inputs: InputFiles
     prepare: dict[str, str]
+    calibration: InputFiles | None = None
+    gate: dict[str, Any] | None = None
 
 
 def examine(path: Path, ask: VariantAsk, batch: int | None = None) -> tuple[Artifact, ModelFacts, VariantAsk]:
@@ -136,10 +139,15 @@ def _refuse_other_batch(
 def prepare_row(device: DeviceSession, session: Session, request: RowRequest, view: View) -> PreparedRow:
     """Fit a request to a device. Raises `RowFailure` where the device cannot run it."""
     view.phase(device.entry.name, "preflight", request.label)
-    runtime, native, told = _fit(device, request, view)
+    fitted = _fit(device, request, view)
     _check_power(device, request.settings)
     rate_hz, unsure_s = _power_pace(device, request)
     settings, extensions = extend_for_power(request.settings, rate_hz, unsure_s=unsure_s)
+    if fitted.engine is not None:
+        settings = msgspec.structs.replace(settings, build_s=fitted.engine.build_s)
+    gate = None if fitted.native else board_gate(device.profile, request.prepare)
+    if gate is not None:
+        settings = msgspec.structs.replace(settings, gate_s=float(gate["limit_s"]))
     for line in extensions:
         view.tell(f"{device.entry.name}: {line}")
     try:
@@ -168,24 +176,45 @@ def prepare_row(device: DeviceSession, session: Session, request: RowRequest, vi
         power_csv=request.power_csv,
         probes=device.probe_options,
         controller=this_controller(),
-        native=native,
-        warnings=[*request.told, *(("preflight", line, "") for line in told)],
+        native=fitted.native,
+        engine=fitted.engine,
+        gate_skipped=fitted.native is None and is_skipped(request.prepare),
+        warnings=[*request.told, *(("preflight", line, "") for line in fitted.told)],
     )
-    return PreparedRow(request, context, runtime, inputs, request.prepare)
+    return PreparedRow(request, context, fitted.runtime, inputs, request.prepare, fitted.calibration, gate)
 
 
-def _fit(device: DeviceSession, request: RowRequest, view: View) -> tuple[DeviceRuntime, NativeUse | None, list[str]]:
-    """What runs the row there, a runtime of the device's Python or the runtime's own tool; and what to tell of it."""
+@dataclass(frozen=True)
+class Fitted:
+    """What runs a row on a device: a runtime of its Python, the runtime's own tool, or TensorRT; and what to tell."""
+
+    runtime: DeviceRuntime
+    told: list[str]
+    native: NativeUse | None = None
+    engine: EngineUse | None = None
+    calibration: InputFiles | None = None
+
+
+def _fit(device: DeviceSession, request: RowRequest, view: View) -> Fitted:
+    """Find what runs the row there. Raises `RowFailure` where nothing does."""
+    ask = request.ask
     if device.client.is_shell:
         from edgebench.controller.native.fit import fit_native
 
-        return fit_native(device, request, view)
-    ask = request.ask
+        runtime, native, told = fit_native(device, request, view)
+        return Fitted(runtime, told, native=native)
+    if ask.backend == "tensorrt":
+        from edgebench.controller.engines import fit_engine
+
+        runtime, engine, calibration, told = fit_engine(device, request.model_path, ask)
+        return Fitted(runtime, told, engine=engine, calibration=calibration)
+    if ask.calibration:
+        raise RowFailure("bad-input", f"--calibration is TensorRT's; {ask.backend} takes a quantised file")
     runtime = device_runtime(device.facts, ask.backend, device.entry.name)
     told = get_backend(ask.backend).preflight(
         stamp_of(request.model_path), runtime, ask.options, ask.precision, ask.accelerator
     )
-    return runtime, None, told
+    return Fitted(runtime, told)
 
 
 def device_runtime(facts: dict[str, Any], backend: str, device: str) -> DeviceRuntime:

@@ -37,7 +37,11 @@ MODES = {
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Settings of one run; times in seconds."""
+    """Settings of one run; times in seconds.
+
+    `build_s`: how long an engine may take to build, 0 where none is built; `gate_s`: how long a board may cool down
+    before it begins, 0 where it begins at once.
+    """
 
     mode: str = "default"
     invocations: int = 6
@@ -54,6 +58,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     power_hz: float = 10.0
     memory: bool = True
     unplugged: bool = False
+    build_s: float = 0.0
+    gate_s: float = 0.0
     seed: int = 0
 
 
@@ -72,6 +78,7 @@ class VariantAsk(msgspec.Struct, frozen=True, kw_only=True):
     input_range: tuple[float, float] | None = None
     states: dict[str, str] = {}
     frames_per_inference: int = 1
+    calibration: str | None = None
 
 
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,6 +128,19 @@ class NativeUse(msgspec.Struct, frozen=True, kw_only=True):
     gauge: dict[str, Any] | None = None
 
 
+class EngineUse(msgspec.Struct, frozen=True, kw_only=True):
+    """How TensorRT is driven: by its Python module or by trtexec; what an engine is built with, and for which shapes.
+
+    `profile`: {input: {"min", "opt", "max"}} of inputs with free dimensions; `build_s`: the limit of the build.
+    """
+
+    way: str
+    prebuilt: bool = False
+    flags: dict[str, Any] = {}
+    profile: dict[str, dict[str, list[int]]] = {}
+    build_s: float = 0.0
+
+
 class RunContext(msgspec.Struct, frozen=True, kw_only=True):
     """Everything but the device's events that the report of one run is assembled from."""
 
@@ -147,6 +167,8 @@ class RunContext(msgspec.Struct, frozen=True, kw_only=True):
     warnings: list[tuple[str, str, str]] = []
     controller: str = ""
     native: NativeUse | None = None
+    engine: EngineUse | None = None
+    gate_skipped: bool = False
 
 
 def context_to_json(context: RunContext) -> str:

@@ -10,7 +10,7 @@ from edgebench.artifacts.precision import Precision
 from edgebench.artifacts.proto import read_model
 from edgebench.artifacts.restamp import minimum_ir
 from edgebench.artifacts.tflite_model import read_tflite
-from edgebench.backends.base import OnnxStamp, Stamp, TfliteStamp
+from edgebench.backends.base import EngineStamp, OnnxStamp, Stamp, TfliteStamp
 from edgebench.errors import ModelError
 
 
@@ -21,6 +21,8 @@ def stamp_of(path: Path) -> Stamp:
         return onnx_stamp(path)
     if found is Format.TFLITE:
         return tflite_stamp(path)
+    if found is Format.ENGINE:
+        return EngineStamp(path)
     raise ModelError(f"{path.name}: inside of a {found} file nothing is read")
 
 

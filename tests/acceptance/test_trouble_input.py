@@ -118,7 +118,7 @@ MISTAKES = {
     "accelerator": ("conv.onnx --accelerator cdua", "no accelerator 'cdua'", "did you mean `cuda`?"),
     "precision": ("conv.onnx --precision fp61", "unknown precision 'fp61'", "did you mean `fp16`?"),
     "prepare key": ("conv.onnx --prepare governer=x", "unknown --prepare key 'governer'", "did you mean `governor`?"),
-    "prepare later": ("conv.onnx --prepare fan=1", "--prepare fan is not supported by this version", "governor"),
+    "prepare value": ("conv.onnx --prepare fan=full", "--prepare fan takes max, auto or a share", ""),
     "affinity": ("conv.onnx --prepare affinity=all", "takes CPU numbers, not 'all'", "affinity=0-3,6"),
     "pairs": ("conv.onnx --option optimization", "--option takes KEY=VALUE", "--option name=value"),
     "share": ("conv.onnx --require-delegated most", "takes a share such as 95%", ""),

@@ -63,7 +63,10 @@ def test_names_are_one_line(tmp_path: Path) -> None:
     ("more", "said"),
     [
         ({"prepare": {"governer": "x"}}, "unknown --prepare key 'governer'"),
-        ({"prepare": {"fan": "1"}}, "--prepare fan is not supported"),
+        ({"prepare": {"fan": "full"}}, "--prepare fan takes max, auto or a share"),
+        ({"prepare": {"clocks": "fast"}}, "--prepare clocks takes max"),
+        ({"prepare": {"temperature-gate": "no"}}, "--prepare temperature-gate takes on or off"),
+        ({"calibration": "no-folder"}, "--calibration no-folder: no such file"),
         ({"prepare": {"affinity": "0-"}}, "takes CPU numbers, not '0-'"),
         ({"precisions": ("fp61",)}, "unknown precision 'fp61'"),
         ({"backends": ("tflit",)}, "unknown backend 'tflit'"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgebench.artifacts.artifact import load_artifact
-from edgebench.artifacts.reading import read_info
+from edgebench.artifacts.reading import READERS, read_info
 from edgebench.backends.base import backend_for, get_backend
 from edgebench.controller.assembly.real_values import alike, for_reference
 from edgebench.controller.events import CollectedJob, StepEvents
@@ -56,7 +56,7 @@ def _both_sides(
 ) -> tuple[Arrays, Arrays]:
     """The device's outputs and the reference's; of another file than the model's both as real values."""
     backend = get_backend(backend_for(load_artifact(reference).format))
-    if not context.reference:
+    if not context.reference or context.facts.format not in READERS:
         return outputs, backend.reference(reference, inputs, work, context.ask.options)
     model, other = read_info(Path(context.model_path)), read_info(reference)
     fed = for_reference(inputs, model.inputs, other.inputs)

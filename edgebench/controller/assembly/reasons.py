@@ -39,7 +39,7 @@ def find_reasons(
     found |= _how_measured(context, job, invocations, steady)
     found |= _surroundings(context, job, environment)
     found |= _pins(environment, context.native)
-    found |= _phone(context)
+    found |= _phone(context) | _gate(context, job)
     if placement.share is not None and placement.share < 1:
         found["fallback"] = f"{placement.share:.0%} of the model ran on {context.ask.accelerator}"
     if placement.state == "partial":
@@ -130,6 +130,16 @@ def _phone(context: RunContext) -> dict[str, str]:
     if use.gate:
         found["gate-skipped"] = use.gate
     return found
+
+
+def _gate(context: RunContext, job: JobEvents) -> dict[str, str]:
+    """How a board's temperature gate ended, where it was not passed."""
+    if context.gate_skipped:
+        return {"gate-skipped": "temperature gate skipped"}
+    if job.gate.get("state") != "timeout":
+        return {}
+    celsius, waited = job.gate.get("celsius"), job.gate.get("waited_s")
+    return {"gate-skipped": f"begun at {celsius} degC: it had not cooled down in {waited:.0f} s"}
 
 
 def _spread(context: RunContext, median: Metric | None) -> dict[str, str]:

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
+from edgebench.controller.assembly.engine import (
+    computed_in,
+    engine_metrics,
+    layer_warnings,
+    not_in_precision,
+    with_layers,
+)
 from edgebench.controller.assembly.environment import describe_environment, temperature_metric
 from edgebench.controller.assembly.fidelity import judge_fidelity
 from edgebench.controller.assembly.grade import grade
@@ -64,12 +72,14 @@ def assemble(context: RunContext, job: CollectedJob) -> tuple[Run, Samples]:
     moments = find_moments(events)
     invocations = invocation_records(steps, measured, moments, threads, context.inputs)
     timer = timer_check(measured, int((events.hello.get("clock") or {}).get("resolution_ns") or 1))
-    metrics = latency_metrics(measured, timer) or tool_metrics(steps)
+    metrics = (latency_metrics(measured, timer) or tool_metrics(steps)) | engine_metrics(measured, events)
     soak, soak_figures = soak_metrics(context, events)
     paced, paced_figures = paced_metrics(context, events)
     power, power_figures = _power(context, events, paced)
     memory, memory_figures = memory_metrics(context, events)
-    placement = judge_placement(context, events)
+    placement = with_layers(judge_placement(context, events), events)
+    if compute := computed_in(placement):
+        effective["compute"] = compute
     fidelity = judge_fidelity(context, job)
     environment = describe_environment(events, _version(events), invocations, moments)
     steady = steady_summary(measured)
@@ -108,7 +118,7 @@ def assemble(context: RunContext, job: CollectedJob) -> tuple[Run, Samples]:
         placement=placement,
         fidelity=fidelity,
         environment=environment,
-        warnings=_warnings(context, events, invocations, fidelity),
+        warnings=[*_warnings(context, events, invocations, fidelity), *layer_warnings(context, placement)],
     )
     return run, _samples(events)
 
@@ -139,7 +149,7 @@ def judge_outcome(
         return _first_failure(job, ended)
     if fidelity.state == "wrong":
         return Outcome(status="failed", code="wrong-output", message=fidelity.why)
-    missing = _not_delegated(context, placement)
+    missing = _not_delegated(context, placement) or not_in_precision(context, placement)
     if missing is not None:
         return missing
     planned = len(invocations)
@@ -246,10 +256,12 @@ def _samples(job: JobEvents) -> Samples:
         if step.duration_ns.size:
             samples[SampleKey(at)] = step.duration_ns
             samples[SampleKey(at, "start")] = step.start_ns
-    for step in job.of_pass("soak") + job.of_pass("paced"):
-        if step.duration_ns.size:
-            samples[SampleKey(0, "latency", step.pass_)] = step.duration_ns
-            samples[SampleKey(0, "start", step.pass_)] = step.start_ns
+    names: tuple[Literal["soak", "paced"], ...] = ("soak", "paced")
+    for name in names:
+        for step in job.of_pass(name):
+            if step.duration_ns.size:
+                samples[SampleKey(0, "latency", name)] = step.duration_ns
+                samples[SampleKey(0, "start", name)] = step.start_ns
     for step in job.of_pass("soak"):
         idle = idle_bounds(step)
         if idle is not None:
