@@ -93,7 +93,7 @@ def parse_speed(value):
         percent = -1.0
     if not 0 <= percent <= 100:
         raise NotSet("pin-failed", "max, auto and a percentage are known")
-    return int(round(FULL * percent / 100))
+    return round(FULL * percent / 100)
 
 
 def apply(scene, value):

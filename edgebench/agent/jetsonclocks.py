@@ -1,8 +1,8 @@
 """Locked clocks of Jetson boards (jetson_clocks): stored before first use, put back from what was stored.
 
-The order is nvpmodel, store, jetson_clocks, run, restore: another power mode resets the clocks, and what is stored while
-they are locked already would lock them again (devices.md 1.5). The store lies where only root writes: whoever may
-change that file and have it restored could set anything.
+The order is nvpmodel, store, jetson_clocks, run, restore: another power mode resets the clocks, and what is stored
+while they are locked already would lock them again (devices.md 1.5). The store lies where only root writes: whoever
+may change that file and have it restored could set anything.
 """
 
 import glob

@@ -61,7 +61,7 @@ class Preparation(object):
         scene = Scene(self._job, self._root, self._journal, self._warn, self._pause, now_ns)
         if power:
             self._open_rails(scene)
-        unknown = sorted(set(self._asked) - set(key for key, _ in SETTINGS) - set(ELSEWHERE))
+        unknown = sorted(set(self._asked) - {key for key, _ in SETTINGS} - set(ELSEWHERE))
         for key in unknown:
             self._warn("pin-failed", "%s=%s: the agent cannot set it" % (key, self._asked[key]))
         for key, setting in SETTINGS:

@@ -21,7 +21,17 @@ def rail_files(root):
 
 def closed(root):
     """Return the files of rails that we may not read."""
-    return [path for path in rail_files(root) if not os.access(path, os.R_OK)]
+    return [path for path in rail_files(root) if _is_denied(path)]
+
+
+def _is_denied(path):
+    try:
+        os.close(os.open(path, os.O_RDONLY))
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def open_rails(scene):
@@ -36,7 +46,6 @@ def open_rails(scene):
         "readable power rails", None, "a+r", do=[chmod, "a+r"] + shut, undo=[chmod, "go-r"] + shut, volatile=True
     )[1]
     if said.code != 0 or closed(scene.root):
-        raise NotSet(
-            "pin-failed", "the rails' files are still closed: %s" % (said.text.strip() or "chmod said nothing")
-        )
+        why = said.text.strip() or "chmod said nothing"
+        raise NotSet("pin-failed", "the rails' files are still closed: %s" % why)
     return shut

@@ -1,4 +1,4 @@
-"""The temperatures of a board's thermal zones, each looked at once: a zone that fails now is no news (devices.md 1.6)."""
+"""A board's thermal zones, each looked at once: one that fails now is no news (devices.md 1.6)."""
 
 import glob
 import os

@@ -28,8 +28,8 @@ class Parsing(unittest.TestCase):
         for text, mode in (
             ("NV Power Mode: MAXN\n0\n", {"id": 0, "name": "MAXN"}),
             (
-                "NVPM WARN: fan mode is not set!\nNV Power Mode: MODE_15W_6CORE\r\n2\r\n",
-                {"id": 2, "name": "MODE_15W_6CORE"},
+                "NVPM WARN: fan mode is not set!\nNV Power Mode: MODE_15W\r\n2\r\n",
+                {"id": 2, "name": "MODE_15W"},
             ),
             ("NV Fan Mode:quiet\nNV Power Mode: 5W\n1", {"id": 1, "name": "5W"}),
             (VERBOSE, {"id": 1, "name": "25W"}),
@@ -41,7 +41,8 @@ class Parsing(unittest.TestCase):
             self.assertIsNone(powermode.parse_current(text), text)
 
     def test_modes_are_found_among_other_lines(self):
-        text = "NVPM VERB: PM_CONFIG: DEFAULT=15W(2)\nNVPM VERB: POWER_MODEL: ID=1 NAME=15W\nx\nPOWER_MODEL: ID=0 NAME=MAXN\n"
+        text = "NVPM VERB: PM_CONFIG: DEFAULT=15W(2)\nNVPM VERB: POWER_MODEL: ID=1 NAME=15W\nx\n"
+        text += "POWER_MODEL: ID=0 NAME=MAXN\n"
         self.assertEqual(powermode.parse_modes(text), [{"id": 0, "name": "MAXN"}, {"id": 1, "name": "15W"}])
         self.assertEqual(powermode.parse_modes("NVPM ERROR"), [])
 
