@@ -18,6 +18,7 @@ METER = "energy meter"
 END = "========== End of PowerStats HAL"
 
 _CHANNEL = re.compile(r"^CH(\d+)\(T=(\d+)\)\[([^\]]{1,64})\], (\d+)$")
+_TIME = re.compile(r"^t=(\d{1,15})$")
 _ENABLED = re.compile(r"^CH\d+\[([^\]]{1,64})\]:(.{1,64})$")
 _METER = re.compile(r"^\s*\[([^\]]{1,64})\]:(.{1,64}?)\s{2,}([\d.]+) mWs\b")
 
@@ -45,6 +46,16 @@ def parse_energy_value(text: str) -> dict[str, int]:
     """Rail -> energy since boot in uJ of a whole `energy_value` file."""
     rows = [parse_energy_line(line) for line in text.splitlines()[: MAX_RAILS + 1]]
     return dict(row for row in rows if row)
+
+
+def parse_energy_time(text: str) -> int | None:
+    """When the chip's counters were latched that `energy_value` shows: ms of CLOCK_BOOTTIME, the clock of /proc/uptime.
+
+    The driver answers from a cache, so that this is up to some milliseconds before the file was read (odpm.c of gs101
+    and gs201: "t=<Measurement timestamp, ms>", of ktime_get_boottime). None where the file does not say.
+    """
+    row = _TIME.match(text.partition("\n")[0].strip())
+    return int(row[1]) if row else None
 
 
 def parse_enabled_rails(text: str) -> tuple[Rail, ...]:

@@ -64,6 +64,15 @@ def test_energy_by_kind_of_source(tmp_path: Path, wrap: float | None) -> None:
     assert found["energy_net"] == pytest.approx((BUSY_W - IDLE_W) * 20, rel=0.02)
 
 
+@pytest.mark.parametrize("edge_looks", [0, 1])
+def test_no_load_beside_an_idle_is_counted_into_it(tmp_path: Path, edge_looks: int) -> None:
+    job = power_job(kind="accumulating", wrap=50e6, period=170 * MS)  # the load begins and ends between two looks
+    for event in job.events:
+        if event["ev"] == "source":
+            event["edge_looks"] = edge_looks
+    assert figures(job, tmp_path)["power_idle"] == pytest.approx(IDLE_W, rel=1e-6)
+
+
 def test_the_sensors_own_errors_are_told_beside_the_statistical_interval(tmp_path: Path) -> None:
     job = power_job()
     job.step("invocation", [10 * MS] * 50)

@@ -204,6 +204,17 @@ class TestFiles:
 
 
 class TestTool:
+    def test_its_process_lies_within_what_a_shell_stamps_around_it(self, phone):
+        read = f"IFS=' ' read -r at rest <{phone.phone.root}/proc/uptime"
+        run = "./benchmark_model --graph=m.tflite --num_runs=1 --min_secs=0 >/dev/null 2>&1"
+        for _ in range(5):
+            stamps = phone.said(f"{read}; echo $at; {run}; {read}; echo $at").split()
+            process = phone.phone.processes[-1]
+            begin, end = (round(float(stamp) * 1e9) for stamp in stamps)
+            # both clocks count in steps of 10 ms; the machine's is ten times as long on this phone
+            assert begin <= process.begin_ns + 110_000_000
+            assert process.end_ns < end + 10_000_000
+
     def test_it_runs_in_the_phones_time_and_draws_its_power(self, phone):
         begin = phone.phone.now_ns()
         code, out, _ = phone.shell("./benchmark_model --graph=m.tflite --use_gpu=true --min_secs=8")

@@ -9,7 +9,14 @@ import pytest
 from edgebench.phones.battery import Battery, parse_battery_dump, parse_power_supply
 from edgebench.phones.memory import parse_meminfo
 from edgebench.phones.properties import parse_properties
-from edgebench.phones.rails import Rail, choose_total, parse_enabled_rails, parse_energy_meter, parse_energy_value
+from edgebench.phones.rails import (
+    Rail,
+    choose_total,
+    parse_enabled_rails,
+    parse_energy_meter,
+    parse_energy_time,
+    parse_energy_value,
+)
 from edgebench.phones.thermal import parse_thermal
 
 DATA = Path(__file__).parent / "data"
@@ -169,6 +176,12 @@ def test_odpm_files() -> None:
         "S4M_VDD_CPUCL0",
         "S1M_VDD_MIF",
     ]
+
+
+def test_when_the_counters_were_latched() -> None:
+    assert parse_energy_time(sample("odpm_energy_value_pixel6_dev0.txt")) == 349_894
+    for text in ("", "CH0(T=5)[VSYS], 123", "t=", "t=-5", "t=12x\nCH0(T=5)[VSYS], 1", "t=" + "9" * 40):
+        assert parse_energy_time(text) is None
 
 
 def test_rails_switched_to_other_channels_keep_their_names() -> None:

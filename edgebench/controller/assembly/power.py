@@ -22,11 +22,15 @@ POWER_METRICS = {"power_mean": "W", "power_idle": "W", "energy_gross": "mJ", "en
 
 @dataclass(frozen=True)
 class PowerSource:
-    """A power source ready to integrate: its trace in watts or joules, its description and its sensor's errors."""
+    """A power source ready to integrate: its trace in watts or joules, its description and its sensor's errors.
+
+    `edge_looks`: how many of an idle's looks at either end may be of the load beside it.
+    """
 
     info: PowerInfo
     trace: Trace
     sensor: Sensor
+    edge_looks: int = 0
 
 
 def power_source(job: JobEvents) -> PowerSource | PowerInfo:
@@ -56,7 +60,7 @@ def power_source(job: JobEvents) -> PowerSource | PowerInfo:
         gain_share=_number(source.get("gain_share")) or 0.0,
         clock_s=_number(source.get("clock_s")) or 0.0,
     )
-    return PowerSource(info, trace, sensor)
+    return PowerSource(info, trace, sensor, int(_number(source.get("edge_looks")) or 0))
 
 
 def _trace(series: Series) -> Trace | None:
@@ -175,9 +179,21 @@ def _idle(step: StepEvents, source: PowerSource, name: str) -> WindowEnergy:
     # a slow sensor's looks next to the window's ends may be of the load
     margin = int(2 * source.sensor.clock_s * NS_PER_S)
     begin, end = window[0] + margin, min(window[1] - margin, last)
+    if trace.kind == "accumulating":
+        begin, end = _looks_within(trace, begin, end, source.edge_looks)
     if end <= begin:
         return WindowEnergy(0.0, 0, why=f"no readings in {name}")
     return measure_window(trace, begin, end)
+
+
+def _looks_within(trace: Trace, begin: int, end: int, aside: int) -> tuple[int, int]:
+    """From the first look at a counter in that time to the last, `aside` looks at either end left out.
+
+    A line from a look before the idle to one in it would spread the load beside it into the idle.
+    """
+    inside = trace.t_ns[(trace.t_ns >= begin) & (trace.t_ns <= end)]
+    kept = inside[aside : inside.size - aside]
+    return (int(kept[0]), int(kept[-1])) if kept.size else (begin, begin)
 
 
 def idle_bounds(step: StepEvents) -> Ints | None:

@@ -5,12 +5,17 @@ It comes from a device: what is no such line, or goes back in time, is counted a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from edgebench.phones.numbers import integer
 
 NS_PER_CS = 10_000_000
+STAMP_S = 0.01
+"""Step of /proc/uptime, which the shell stamps: its times lie up to that long before what they are of."""
+ONE_SIDED = math.sqrt(3)
+"""Ages lie between 0 and the longest: their root mean square is that much less."""
 MAX_CS = 10**11
 """Thirty years: later is garbage, and would not fit 64 bits as ns."""
 

@@ -13,25 +13,17 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from edgebench.controller.events import MISSING
-from edgebench.controller.native.announce import Event, Rows, reading_event, source_event
-from edgebench.controller.native.lines import RawReadings
+from edgebench.controller.native.announce import Event, reading_event, source_event
+from edgebench.controller.native.lines import ONE_SIDED, STAMP_S, RawReadings
+from edgebench.controller.native.rails import rail_events
 from edgebench.controller.native.sources import GAUGES, UNPLUG
 from edgebench.phones.battery import parse_battery_dump, volts_in_uv
 from edgebench.phones.gauge import Gauge, Prior, Sample, calibrate, update_rate
 from edgebench.phones.numbers import integer
-from edgebench.phones.rails import parse_energy_value, parse_meter_line
 
 NS = 1_000_000_000
-STAMP_S = 0.01
-"""Step of /proc/uptime, which the shell's sampler stamps."""
 GAUGE_GAIN = 0.03
 """Standard uncertainty of a fuel gauge's gain: "a few per cent" is what is said of them; nobody measured it."""
-CACHE_S = 0.05
-"""Age that the rails' driver lets its counters have (gs201 odpm.c)."""
-ONE_SIDED = math.sqrt(3)
-"""Ages lie between 0 and the longest: their root mean square is that much less."""
-SAME_LOOK_NS = 100_000_000
 AFTER_NS = 2 * NS
 """The look after the end is needed to know the power up to it."""
 FAST = 0.5
@@ -69,7 +61,8 @@ def power_events(raw: RawReadings, layout: Mapping[str, Any], job: Job, gauge: G
         return _absent(name, str(chosen.get("state") or "unavailable"), str(chosen.get("why") or "none was chosen"))
     if name in GAUGES:
         return _gauge_power(name, _looks(raw, name), chosen, job, gauge)
-    return _rail_power(name, _counters(raw, name, chosen), chosen)
+    events = rail_events(raw, name, chosen)
+    return PowerEvents(events) if events else _absent(name, "unavailable", "the rails gave no readings")
 
 
 def _absent(name: str, state: str, why: str, gauge: Gauge | None = None) -> PowerEvents:
@@ -189,52 +182,3 @@ def burn_windows(job: Job) -> tuple[tuple[int, int], tuple[int, int]] | None:
     if not (isinstance(idle, int) and isinstance(begin, int) and isinstance(end, int) and idle < begin < end):
         return None
     return (idle, begin), (begin, end)
-
-
-def _counters(raw: RawReadings, name: str, chosen: Mapping[str, Any]) -> list[tuple[int, dict[str, int]]]:
-    """(ns, {rail: uJ}) of every look at the rails."""
-    if name == "power:powerstats":
-        dumps = raw.blocks.get(name, ())
-        return [(t_ns, _metered(lines)) for t_ns, lines in dumps]
-    files = [
-        [(t_ns, parse_energy_value("\n".join(lines))) for t_ns, lines in raw.blocks.get(f"{name}{at}", ())]
-        for at in range(int(chosen.get("files") or 0))
-    ]
-    if not files:
-        return []
-    merged = [(t_ns, dict(energies)) for t_ns, energies in files[0]]
-    for other in files[1:]:
-        _merge(merged, other)
-    return merged
-
-
-def _metered(lines: Sequence[str]) -> dict[str, int]:
-    rows = [parse_meter_line(line) for line in lines]
-    return {row[0].name: row[1] for row in rows if row}
-
-
-def _merge(into: list[tuple[int, dict[str, int]]], other: Sequence[tuple[int, dict[str, int]]]) -> None:
-    """Add to each look what the other file said right after: the same round of the sampler read both."""
-    at = 0
-    for t_ns, energies in into:
-        while at < len(other) and other[at][0] < t_ns:
-            at += 1
-        if at < len(other) and other[at][0] - t_ns <= SAME_LOOK_NS:
-            energies |= other[at][1]
-
-
-def _rail_power(name: str, counters: Sequence[tuple[int, dict[str, int]]], chosen: Mapping[str, Any]) -> PowerEvents:
-    """The rails' counters in uJ; charging does not touch them."""
-    columns = [str(column) for column in chosen.get("columns") or ()]
-    rows: Rows = [(t_ns, [energies.get(column, MISSING) for column in columns]) for t_ns, energies in counters]
-    if len(rows) < 2:
-        return _absent(name, "unavailable", "the rails gave no readings")
-    rate = (len(rows) - 1) * NS / (rows[-1][0] - rows[0][0]) if rows[-1][0] > rows[0][0] else None
-    source = source_event(name, "accumulating", "rails", "uJ", columns)
-    source |= {
-        "total": list(chosen.get("total") or ()) or None,
-        "total_why": None if chosen.get("total") else "no profile says which rails add up",
-        "rate_hz": rate,
-        "clock_s": math.hypot(STAMP_S, CACHE_S) / ONE_SIDED,
-    }
-    return PowerEvents([source, *reading_event(name, columns, rows)])

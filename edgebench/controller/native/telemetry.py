@@ -64,7 +64,8 @@ def announced(plan: SourcePlan, device: DeviceSession, power_hz: float) -> list[
         "ev": "source", "name": power["name"], "state": power["state"], "why": power["why"], "rate_hz": rate,
         "columns": power.get("columns") or (["battery"] if power["name"] in GAUGES else []),
         "total": power.get("total") or (["battery"] if power["name"] in GAUGES else []),
-        "unsure_s": 1.0 / rate if rate and power["name"] in GAUGES else 0.0,
+        # the look at either end of an idle may be of the load beside it
+        "unsure_s": 1.0 / rate if rate else 0.0,
         "scope": "battery" if power["name"] in GAUGES else "rails",
     }  # fmt: skip
     rest = [

@@ -44,7 +44,8 @@ class Life:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
+        with self._lock:
+            self._over.set()
         self._thread.join()
 
     def now_ns(self) -> int:
@@ -60,10 +61,12 @@ class Life:
             return self.body.truth(begin_ns, end_ns)
 
     def work(self, who: object, work: Work | None) -> None:
-        """Let `who` draw that from now on."""
+        """Let `who` draw that from now on. Whoever learns of it finds its files at least as new."""
         with self._lock:
             self._catch_up()
             self.body.load.set(who, work, self.body.lived_s)
+            if not self._over.is_set():
+                self._show(slow=False)
 
     def wait_until(self, when_ns: int, gone: Callable[[], bool]) -> bool:
         """Wait until the phone's uptime has got there. False: `gone` said so, or the phone is over."""

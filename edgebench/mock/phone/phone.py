@@ -21,7 +21,7 @@ from edgebench.mock.phone.physics import PhoneBody
 from edgebench.mock.phone.services import Services
 from edgebench.mock.phone.tool import stand_in
 from edgebench.mock.phone.tool.bench import Case
-from edgebench.mock.phone.tool.processes import Processes
+from edgebench.mock.phone.tool.processes import Processes, age_ns
 from edgebench.mock.phone.tool.server import ToolServer
 from edgebench.mock.phone.tool.speech import Dialect
 from edgebench.mock.phone.tree import PhoneTree
@@ -142,7 +142,7 @@ class Phone:
     def case(self, argv: tuple[str, ...], folder: Path, pid: int) -> Case:
         """What a process of the tool is started with; each counts as a run."""
         self._runs += 1
-        self.processes.append(Process(pid, argv, self.now_ns()))
+        self.processes.append(Process(pid, argv, self.now_ns() - round(age_ns(pid) * self.life.speed)))
         cpus = self._processes.began(pid, argv, folder)
         return Case(argv, folder, self.body.form, self.body.faults, cpus, self._runs, self.body.lived_s,
                     self._refused, self._seed)  # fmt: skip

@@ -8,6 +8,7 @@ import select
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -126,13 +127,14 @@ class ToolServer:
             if told is None:
                 return
             link, pid = _Link(connection), int(told["pid"])
-            try:
-                link.send(self._run(link, told, pid))
-            except Gone:
-                pass
-            finally:
-                self._host.work(link, None)
-                self._host.ended(pid)
+            with suppress(Gone):
+                try:
+                    answer = self._run(link, told, pid)
+                finally:
+                    # before the process can be seen to have ended: a busy machine might come back here much later
+                    self._host.ended(pid)
+                    self._host.work(link, None)
+                link.send(answer)
 
     def _told(self, connection: socket.socket) -> dict[str, Any] | None:
         """The first line, if it is one of ours."""
