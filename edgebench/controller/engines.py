@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,26 @@ from edgebench.backends.base import BoardGpu, DeviceRuntime, EngineStamp, OnnxSt
 from edgebench.backends.tensorrt import computed_precision, is_quantised
 from edgebench.controller.inputs import InputFiles, gather_inputs, input_shapes
 from edgebench.controller.runtimes import find_runtime, python_version
-from edgebench.controller.session import DeviceSession
 from edgebench.controller.spec import EngineUse, VariantAsk
 from edgebench.controller.stamps import stamp_of
 from edgebench.errors import RowFailure, UsageError
+from edgebench.profiles import Profile
 
 BUILD_LIMIT_S = 3600.0
 """A Nano takes minutes for a small network, and half an hour for a detector."""
 
 
+@dataclass(frozen=True)
+class Board:
+    """A device as far as an engine depends on it: its name, what it tells of itself, what it is declared to be."""
+
+    name: str
+    facts: Mapping[str, Any]
+    profile: Profile | None = None
+
+
 def fit_engine(
-    device: DeviceSession, model: Path, ask: VariantAsk
+    device: Board, model: Path, ask: VariantAsk
 ) -> tuple[DeviceRuntime, EngineUse, InputFiles | None, list[str]]:
     """The TensorRT of a device, how it is driven, the calibration set, and what to tell. Raises `RowFailure`."""
     way, version = _way(device, ask)
@@ -41,14 +51,14 @@ def fit_engine(
     return runtime, use, calibration, told
 
 
-def board_gpu(device: DeviceSession) -> BoardGpu | None:
+def board_gpu(device: Board) -> BoardGpu | None:
     """The GPU as the device tells of it and its profile declares it; None where neither does."""
     seen: Mapping[str, Any] = device.facts.get("gpu") or {}
     profile = device.profile
     declared = next((unit for unit in profile.compute if unit.unit == "gpu"), None) if profile else None
     if not seen and declared is None:
         return None
-    board = str((device.facts.get("board") or {}).get("model") or device.entry.name)
+    board = str((device.facts.get("board") or {}).get("model") or device.name)
     return BoardGpu(
         board=board,
         name=seen.get("name"),
@@ -58,9 +68,9 @@ def board_gpu(device: DeviceSession) -> BoardGpu | None:
     )
 
 
-def _way(device: DeviceSession, ask: VariantAsk) -> tuple[str, str]:
+def _way(device: Board, ask: VariantAsk) -> tuple[str, str]:
     """How TensorRT is driven there, and its version. Raises `RowFailure` (`runtime-missing`, `tool-missing`)."""
-    name, facts = device.entry.name, device.facts
+    name, facts = device.name, device.facts
     module = find_runtime(facts, "tensorrt")
     tool = (facts.get("tools") or {}).get("trtexec")
     known = str((facts.get("software") or {}).get("tensorrt") or "")

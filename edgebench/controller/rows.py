@@ -204,9 +204,10 @@ def _fit(device: DeviceSession, request: RowRequest, view: View) -> Fitted:
         runtime, native, told = fit_native(device, request, view)
         return Fitted(runtime, told, native=native)
     if ask.backend == "tensorrt":
-        from edgebench.controller.engines import fit_engine
+        from edgebench.controller.engines import Board, fit_engine
 
-        runtime, engine, calibration, told = fit_engine(device, request.model_path, ask)
+        board = Board(device.entry.name, device.facts, device.profile)
+        runtime, engine, calibration, told = fit_engine(board, request.model_path, ask)
         return Fitted(runtime, told, engine=engine, calibration=calibration)
     if ask.calibration:
         raise RowFailure("bad-input", f"--calibration is TensorRT's; {ask.backend} takes a quantised file")
