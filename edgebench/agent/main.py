@@ -47,6 +47,8 @@ def verb_sensors(options, say):
 
     probes = options.probes or {}
     for probe in registry.find_power(options.root, options.power, probes) + registry.find_slow(options.root, probes):
+        if probe.stream is not None:
+            probe.stream.close()
         say.emit("source", **probe.source)
 
 

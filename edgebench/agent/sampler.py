@@ -7,13 +7,15 @@ Events: ``source`` one a probe at the start (again when its resolution becomes k
 rows, packed: one `pack_ints` text a column, "t" first}; ``sampler`` {cpu_ns, wall_ns, reads, read_ns} since the start,
 cpu_ns being the whole process's. Readings come about every `FLUSH_S` seconds and at the end.
 
-Intervals vary by +-30 %: an instantaneous sensor read in step with a periodic load is wrong at any length.
+Intervals vary by +-30 %: an instantaneous sensor read in step with a periodic load is wrong at any length. A source
+that comes by itself (a `Feed`) is read when it comes and stamped on receipt; its tool's CPU time is in cpu_ns, too.
 """
 
 import array
 import json
 import os
 import random
+import resource
 import signal
 import sys
 import time
@@ -33,8 +35,16 @@ class Track(object):
 
     def __init__(self, probe):
         self.probe = probe
-        self.announced_resolution = probe.source["resolution_w"]
+        self._told = self._tellable()
         self._clear()
+
+    def _tellable(self):
+        return self.probe.source["resolution_w"], self.probe.source["state"]
+
+    def news(self):
+        """Return the source where its resolution or its state is another than was last told, else None."""
+        told, self._told = self._told, self._tellable()
+        return self.probe.source if told != self._told else None
 
     def _clear(self):
         self._times = array.array("q")
@@ -45,9 +55,13 @@ class Track(object):
         before = clock.monotonic_ns()
         row = self.probe.read()
         after = clock.monotonic_ns()
-        self._times.append((before + after) // 2)
-        self._rows.append(row)
+        self.add((before + after) // 2, row)
         return after - before
+
+    def add(self, stamp_ns, row):
+        """Keep a row that came by itself."""
+        self._times.append(stamp_ns)
+        self._rows.append(row)
 
     def take(self):
         """Return the rows as a ``reading`` event's fields and forget them; None if there are none."""
@@ -79,19 +93,35 @@ class Group(object):
             self.due_ns = now_ns + step
 
 
+class Feed(object):
+    """The tracks of a stream (see `probes.base.Probe`), which has a row for each when something came."""
+
+    def __init__(self, stream):
+        self.stream = stream
+        self.tracks = [Track(probe) for probe in stream.probes]
+
+    def receive(self, clock):
+        """Take what came, stamped now; return how long that took, in ns."""
+        now = clock.monotonic_ns()
+        for track, row in zip(self.tracks, self.stream.receive(now) or []):
+            track.add(now, row)
+        return clock.monotonic_ns() - now
+
+
 class Sampler(object):
-    """Reads groups when they are due and flushes them through `emit(ev, **fields)`.
+    """Reads groups when they are due, feeds when they come, and flushes both through `emit(ev, **fields)`.
 
     `clock` has monotonic_ns() and wait(readers, until_ns); `stop` has `readers` and asked(readable); `cpu_s` gives the
     CPU seconds of this process.
     """
 
-    def __init__(self, emit, groups, clock, stop, cpu_s=time.process_time, flush_s=FLUSH_S):
+    def __init__(self, emit, groups, clock, stop, cpu_s=None, flush_s=FLUSH_S, feeds=()):
         self._emit = emit
         self._groups = groups
+        self._feeds = list(feeds)
         self._clock = clock
         self._stop = stop
-        self._cpu_s = cpu_s
+        self._cpu_s = cpu_s or self._spent_s
         self._flush_ns = int(flush_s * 1e9)
         self._reads = 0
         self._read_ns = 0
@@ -104,15 +134,34 @@ class Sampler(object):
         for group in self._groups:
             group.due_ns = now
         self._read_due()
-        while not self._stop.asked(self._clock.wait(self._stop.readers, self._next_due_ns())):
+        while True:
+            ready = self._clock.wait(self._stop.readers + self._streaming(), self._next_due_ns())
+            self._receive(ready)
+            if self._stop.asked(ready):
+                break
             now = self._read_due()
             if now >= flush_due_ns:
                 self._flush()
                 flush_due_ns = now + self._flush_ns
         self._flush()
 
+    def _streaming(self):
+        return [feed.stream.fd for feed in self._feeds if feed.stream.fd is not None]
+
+    def _receive(self, ready):
+        for feed in self._feeds:
+            if feed.stream.fd is not None and feed.stream.fd in ready:
+                self._read_ns += feed.receive(self._clock)
+                self._reads += 1
+
     def _next_due_ns(self):
         return min(group.due_ns for group in self._groups) if self._groups else None
+
+    def _spent_s(self):
+        """Return the CPU seconds of this process, of the programs it asked and of those it listens to."""
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        listened = sum(feed.stream.cpu_s() for feed in self._feeds)
+        return time.process_time() + children.ru_utime + children.ru_stime + listened
 
     def _read_due(self):
         """Read the groups that are due; return the time after that."""
@@ -126,7 +175,9 @@ class Sampler(object):
         return now
 
     def _flush(self):
-        for group in self._groups:
+        for feed in self._feeds:
+            feed.stream.look(self._clock.monotonic_ns())
+        for group in self._groups + self._feeds:
             for track in group.tracks:
                 self._flush_track(track)
         wall_ns = self._clock.monotonic_ns() - self._began_ns
@@ -137,10 +188,9 @@ class Sampler(object):
         fields = track.take()
         if fields is not None:
             self._emit("reading", **fields)
-        resolution = track.probe.source["resolution_w"]
-        if resolution != track.announced_resolution:
-            track.announced_resolution = resolution
-            self._emit("source", **track.probe.source)
+        source = track.news()
+        if source is not None:
+            self._emit("source", **source)
 
 
 class StopRequest(object):
@@ -171,15 +221,18 @@ class StopRequest(object):
 
 
 def build_groups(config, rng, emit, options):
-    """Find the probes, announce each as a ``source`` event and return the groups of those that can be read."""
+    """Find the probes, announce each as a ``source`` event; return (groups, feeds) of those that can be read."""
     root = config.get("root") or "/"
     power = registry.find_power(root, config.get("power"), options)
     slow = registry.find_slow(root, options)
     power_hz = min(float(config.get("power_hz") or 10.0), power[0].source["max_hz"] or POWER_MAX_HZ)
-    groups = [_group(power[:1], power_hz, rng), _group(slow, float(config.get("slow_hz") or 1.0), rng)]
-    for probe in power + slow:
+    feeds = [Feed(power[0].stream)] if power[0].stream is not None else []
+    groups = [] if feeds else [_group(power[:1] + power[0].companions, power_hz, rng)]
+    groups.append(_group(slow, float(config.get("slow_hz") or 1.0), rng))
+    beside = power[0].companions + [track.probe for feed in feeds for track in feed.tracks[1:]]
+    for probe in power + beside + slow:
         emit("source", **probe.source)
-    return [group for group in groups if group.tracks]
+    return [group for group in groups if group.tracks], feeds
 
 
 def _group(probes, rate_hz, rng):
@@ -199,8 +252,13 @@ def main(config_path):
     rng = random.Random(config.get("seed"))
     emit = Emitter(config["fd"], config["nonce"]).emit
     with StopRequest(sys.stdin.fileno()) as stop:
+        feeds = []
         try:
-            Sampler(emit, build_groups(config, rng, emit, options), Clock(), stop).run()
+            groups, feeds = build_groups(config, rng, emit, options)
+            Sampler(emit, groups, Clock(), stop, feeds=feeds).run()
         except BrokenPipeError:
-            return 0
+            pass
+        finally:
+            for feed in feeds:
+                feed.stream.close()
     return 0

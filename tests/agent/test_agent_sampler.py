@@ -166,7 +166,7 @@ class Flow(unittest.TestCase):
 class Groups(TreeTest):
     def build(self, **config):
         record = Recorder()
-        groups = sampler.build_groups(dict(config, root=self.root), random.Random(1), record, {})
+        groups, _ = sampler.build_groups(dict(config, root=self.root), random.Random(1), record, {})
         return groups, record
 
     def test_every_source_is_announced_and_only_working_ones_are_read(self):
@@ -197,7 +197,7 @@ class Cost(TreeTest):
         self.put({"proc/meminfo": "MemAvailable: 5 kB", "proc/stat": "cpu  1 2 3 4 5 6 7 8"})
         record = Recorder()
         config = {"root": self.root, "power": "auto", "power_hz": 10.0, "slow_hz": 1.0}
-        groups = sampler.build_groups(config, random.Random(1), record, {})
+        groups, _ = sampler.build_groups(config, random.Random(1), record, {})
         self.assertEqual(len(groups[0].tracks[0].probe.read()), 9)
         # the board's 60 s pass at once, the CPU time is real
         sampler.Sampler(record, groups, FakeTime(60), Stop()).run()

@@ -47,7 +47,7 @@ class Session:
         self.board = board
         self.sources, self.rows, self.cost = {}, {}, None
         config = {"root": board.root, "power": "auto", "power_hz": power_hz, "slow_hz": 1.0, **config}
-        groups = sampler.build_groups(config, random.Random(seed), self._emit, config.get("probes", {}))
+        groups, _ = sampler.build_groups(config, random.Random(seed), self._emit, config.get("probes", {}))
         if jitter != sampler.JITTER:
             groups = [sampler.Group(g.tracks, int(1e9 / power_hz), random.Random(seed), jitter) for g in groups]
         time = BoardTime(board, end_s, hooks)

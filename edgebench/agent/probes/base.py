@@ -27,10 +27,16 @@ def describe(name, kind, scope, unit, columns, **more):
 
 
 class Probe(object):
-    """A source and the readers of its columns: `readers` are callables that return an integer or `MISSING`."""
+    """A source and the readers of its columns: `readers` are callables that return an integer or `MISSING`.
+
+    A source that comes by itself has a `stream` instead (fd, probes, receive, look, close, cpu_s; see
+    `probes.tegrastats.Stream`): it is listened to, not read. `companions` are probes to be read along with it.
+    """
 
     def __init__(self, source, readers):
         self.source = source
+        self.stream = None
+        self.companions = []
         self._readers = list(readers)
 
     @property

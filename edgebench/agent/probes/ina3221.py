@@ -6,6 +6,9 @@ hwmon: /sys/bus/i2c/drivers/ina3221/<bus>-<addr>/hwmon/hwmon*/ or /sys/class/hwm
        power file, so P = mV x mA in uW. Thor has its whole input on a companion (INA238: power1_input uW).
 
 Labels may be absent (no device-tree node): such rails are called ch1.. Values may be negative by an LSB.
+
+Beside the power stand ``supply`` (mV of the rails of the total: a weak supply shows there first) and, where mainline's
+driver has them, ``power-alarms`` (the chip's own limits of current, 1 while one is exceeded).
 """
 
 import os
@@ -14,6 +17,8 @@ from . import base, totals
 from .steps import CurrentStep
 
 NAME = "power:ina3221"
+SUPPLY = "supply"
+ALARMS = "power-alarms"
 IIO = "/sys/bus/i2c/drivers/ina3221x"
 HWMON_DRIVER = "/sys/bus/i2c/drivers/ina3221"
 HWMON_CLASS = "/sys/class/hwmon"
@@ -26,6 +31,7 @@ class Rail(object):
     def __init__(self, label, power, milliamps, millivolts, shunt_uohm=None):
         self.label = label
         self._power = power
+        self.millivolts = millivolts
         self._step = CurrentStep(milliamps, millivolts, shunt_uohm)
 
     def __call__(self):
@@ -56,7 +62,7 @@ class InaProbe(base.Probe):
 
 
 def find(root, options=None):
-    """Return the probe of all INA3221 rails; `options` may hold ``total_rails`` and ``ignore_rails`` (lists)."""
+    """Return the probe of all INA3221 rails; `options`: ``total_rails``, ``total_rails_fallback``, ``ignore_rails``."""
     options = options or {}
     ignored = tuple(options.get("ignore_rails") or ()) + IGNORED
     rails, denied = [], []
@@ -69,13 +75,40 @@ def find(root, options=None):
     for rail, label in zip(rails, base.distinct([rail.label for rail in rails])):
         rail.label = label
     columns = [rail.label for rail in rails]
-    total, why, scope = totals.choose(columns, options.get("total_rails"))
+    total, why, scope = totals.choose(columns, options.get("total_rails"), options.get("total_rails_fallback"))
     if denied:
         total, why = None, base.denied_why(denied)
     source = base.describe(NAME, "instantaneous", scope, "uW", columns, total=total, total_why=why, max_hz=50)
     probe = InaProbe(source, rails)
+    probe.companions = _supply([rail for rail in rails if rail.label in (total or ())])
     probe.read()
     return probe
+
+
+def _supply(rails):
+    """Return the probe of the rails' voltages in a list, empty where none is told."""
+    told = [(rail.label, rail.millivolts) for rail in rails if rail.millivolts is not None]
+    if not told:
+        return []
+    source = base.describe(SUPPLY, "instantaneous", "input", "mV", [label for label, _ in told])
+    return [base.Probe(source, [millivolts for _, millivolts in told])]
+
+
+def find_alarms(root, options=None):
+    """Return the probe of the chips' current alarms, columns ``<rail>.max`` and ``<rail>.crit``."""
+    paths = []
+    for folder, _ in _chips(root):
+        for channel in (1, 2, 3):
+            label = base.text(os.path.join(folder, "in%d_label" % channel)) or "ch%d" % channel
+            for limit in ("max", "crit"):
+                path = os.path.join(folder, "curr%d_%s_alarm" % (channel, limit))
+                if label not in IGNORED and os.path.exists(path):
+                    paths.append(("%s.%s" % (label, limit), path))
+    files, _ = base.open_ints(list(zip(base.distinct([name for name, _ in paths]), [path for _, path in paths])))
+    if not files:
+        return base.absent(ALARMS, "unsupported", "no power monitor with alarms on this machine")
+    source = base.describe(ALARMS, "instantaneous", "input", "state", [name for name, _ in files])
+    return base.Probe(source, [reader for _, reader in files])
 
 
 def _chips(root):

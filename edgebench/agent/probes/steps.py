@@ -5,6 +5,7 @@ from . import base
 SHUNT_LSB_UV = 40.0  # INA3221, one step of the shunt voltage
 MIN_DISTINCT = 4  # fewer different currents do not tell a step from a coincidence
 MAX_LOOKS = 256
+MIN_JUMPS = 20
 
 
 class CurrentStep(object):
@@ -43,6 +44,33 @@ class CurrentStep(object):
         if len(self._seen) < MIN_DISTINCT:
             return None
         return self._divisor * millivolts / 1e6
+
+
+class JumpStep(object):
+    """The step of rails of which only the power is known: declared (`lsb_mw`), else estimated from how they jump.
+
+    A rail jumps by whole steps of its current, and a little by those of its voltage: the lower quartile of the jumps
+    of the coarsest rail is a step, near enough to say how far a reading can be trusted.
+    """
+
+    def __init__(self, lsb_mw=None):
+        self._declared_mw = float(lsb_mw[0]) if lsb_mw else None
+        self._before = None
+        self._jumps = {}
+
+    def learn(self, milliwatts):
+        """Take one reading of all rails of the total (mW or None); return its step in W, None while unknown."""
+        if self._declared_mw is not None:
+            return round(self._declared_mw * len(milliwatts) ** 0.5 / 1e3, 6)
+        for rail, (now, before) in enumerate(zip(milliwatts, self._before or [])):
+            if now is not None and before is not None and now != before:
+                self._jumps.setdefault(rail, []).append(abs(now - before))
+        self._before = list(milliwatts)
+        enough = [sorted(jumps) for jumps in self._jumps.values() if len(jumps) >= MIN_JUMPS]
+        if not enough:
+            return None
+        coarsest = max(jumps[len(jumps) // 4] for jumps in enough)
+        return round(coarsest * len(milliwatts) ** 0.5 / 1e3, 6)
 
 
 def _gcd(one, other):

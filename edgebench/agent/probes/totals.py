@@ -15,23 +15,29 @@ WHITELIST = (
 UNKNOWN = "no whitelisted total rail; set total_rails in the profile"
 
 
-def choose(columns, wanted=None):
+def choose(columns, wanted=None, fallback=None):
     """Return (total: list of columns or None, why not, scope) for a board that has these rails.
 
-    `wanted` are the rails that the profile declares (``total_rails``); they win, and must all be there. A board's
-    only rail is its total.
+    `wanted` are the rails that the profile declares (``total_rails``); they win, and must all be there, else all of
+    `fallback` (``total_rails_fallback``), whose scope is narrower. A board's only rail is its total.
     """
+    if wanted and fallback and not _all_in(wanted, columns) and _all_in(fallback, columns):
+        wanted = fallback
     if wanted:
         lacking = [rail for rail in wanted if rail not in columns]
         if lacking:
             return None, "the profile's total_rails are not on this board: %s" % ", ".join(lacking), "rails"
         return list(wanted), None, _scope(wanted)
     for rails, scope in WHITELIST:
-        if all(rail in columns for rail in rails):
+        if _all_in(rails, columns):
             return list(rails), None, scope
     if len(columns) == 1:
         return list(columns), None, "rails"
     return None, UNKNOWN, "rails"
+
+
+def _all_in(rails, columns):
+    return all(rail in columns for rail in rails)
 
 
 def _scope(wanted):
