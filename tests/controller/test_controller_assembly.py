@@ -205,6 +205,67 @@ def test_a_lost_pin_is_told(tmp_path: Path) -> None:
     assert {reason.code: reason.text for reason in run.grade.reasons}["pin-lost"].endswith("governor")
 
 
+def reasons_of(folder: Path, before: dict[str, object], after: dict[str, object], **more: object) -> dict[str, str]:
+    """Code -> text of a steady run's grade with these pins before and after it."""
+    collected = steady_job().finished(folder)
+    collected.events.prepared["pins"] = before
+    collected.events.after.update(pins=after, **more)
+    return {reason.code: reason.text for reason in assemble(make_context(), collected)[0].grade.reasons}
+
+
+@pytest.mark.parametrize(
+    ("pins", "codes"),
+    [
+        ({"governor": {"policy0": "schedutil"}}, {"not-pinned"}),
+        ({"governor": {"policy0": "schedutil"}, "clocks_locked": False}, {"clocks-free"}),
+        ({"governor": {"policy0": "schedutil"}, "clocks_locked": True}, set()),
+        ({"governor": {"policy0": "performance"}, "clocks_locked": False}, {"clocks-free"}),
+        ({"governor": {}}, {"not-pinnable"}),
+    ],
+)
+def test_a_board_is_pinned_where_its_clocks_are_locked(
+    tmp_path: Path, pins: dict[str, object], codes: set[str]
+) -> None:
+    assert reasons_of(tmp_path, pins, pins).keys() == codes
+
+
+def test_a_fan_that_turns_faster_is_no_lost_pin(tmp_path: Path) -> None:
+    before = {"governor": {"policy0": "performance"}, "fan": {"pwm": 80, "rpm": 1800}, "power_mode": {"id": 0}}
+    faster = before | {"fan": {"pwm": 120, "rpm": 2400}}
+    assert reasons_of(tmp_path, before, faster) == {}
+    other = before | {"power_mode": {"id": 1}}
+    assert reasons_of(tmp_path, before, other) == {"pin-lost": "changed during the run: power_mode"}
+    lost = [{"key": "clocks", "path": None, "wanted": "max", "found": "default"}]
+    assert reasons_of(tmp_path, before, before, lost=lost) == {"pin-lost": "changed during the run: clocks"}
+
+
+def test_what_could_not_be_set_is_in_the_grade(tmp_path: Path) -> None:
+    writer = steady_job()
+    for text in ("power-mode=MAXN could not be pinned: a password is required", "same", "same"):
+        writer.emit("warning", code="needs-root", text=text)
+    reasons = {r.code: r.text for r in assemble(make_context(), writer.finished(tmp_path))[0].grade.reasons}
+    assert reasons["not-pinnable"] == "power-mode=MAXN could not be pinned: a password is required; same"
+
+
+@pytest.mark.parametrize(
+    ("skipped", "event", "text"),
+    [
+        (True, None, "temperature gate skipped"),
+        (False, {"state": "timeout", "celsius": 61.5, "waited_s": 1200.0}, "begun at 61.5 degC"),
+        (False, {"state": "passed", "celsius": 40.0, "waited_s": 3.0}, None),
+    ],
+)
+def test_a_gate_that_was_not_passed_is_in_the_grade(
+    tmp_path: Path, skipped: bool, event: dict[str, object] | None, text: str | None
+) -> None:
+    writer = steady_job()
+    if event:
+        writer.emit("gate", **event)
+    run = assemble(make_context(gate_skipped=skipped), writer.finished(tmp_path))[0]
+    told = next((r.text for r in run.grade.reasons if r.code == "gate-skipped"), None)
+    assert (told or "").startswith(text) if text else told is None
+
+
 def test_simulated_devices_grade_d(tmp_path: Path) -> None:
     device = msgspec.structs.replace(make_context().device, simulated=True)
     run, _ = assemble(make_context(device=device), steady_job().finished(tmp_path))

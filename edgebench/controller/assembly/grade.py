@@ -43,7 +43,8 @@ REASONS: tuple[Reason, ...] = (
         "cpu-starved", f"CPU time / (wall x threads) under {CPU_UTIL_LIMIT}", "C", "fewer --threads; an idle machine", 4
     ),
     Reason("not-pinned", "clock governor not `performance`", "B", "--prepare governor=performance", 1),
-    Reason("not-pinnable", "clock governor not visible", "B", "measure where the clock can be pinned", 0),
+    Reason("not-pinnable", "a clock could not be seen, or not be set", "B", "measure where clocks can be pinned", 0),
+    Reason("clocks-free", "a board's clocks not locked by jetson_clocks", "B", "--prepare clocks=max", 1),
     Reason("pin-lost", "a pin was gone after the run", "C", "find what changed it; run again", 4),
     Reason("gate-skipped", "the temperature gate was skipped", "B", "leave the gate on", 5),
     Reason("spread", f"interval wider than the device's noise floor, or than {SPREAD_LIMIT:.0%}", "B", "--publish", 25),

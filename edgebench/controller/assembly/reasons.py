@@ -21,6 +21,8 @@ from edgebench.records import Environment, Invocation, Metric, Placement, Steady
 from edgebench.stats.quantised import TimerCheck
 
 DEFAULT_INVOCATIONS = 6
+MOVING = ("fan",)
+"""What is looked at with the pins and moves by itself."""
 
 
 def find_reasons(
@@ -38,7 +40,7 @@ def find_reasons(
     found: dict[str, str] = {}
     found |= _how_measured(context, job, invocations, steady)
     found |= _surroundings(context, job, environment)
-    found |= _pins(environment, context.native)
+    found |= _pins(environment, context.native) | _not_set(job)
     found |= _phone(context) | _gate(context, job)
     if placement.share is not None and placement.share < 1:
         found["fallback"] = f"{placement.share:.0%} of the model ran on {context.ask.accelerator}"
@@ -102,12 +104,28 @@ def _pins(environment: Environment, use: NativeUse | None) -> dict[str, str]:
     found = {}
     if use is not None and use.unpinned:
         found["not-pinnable"] = "; ".join(use.unpinned)
+    elif before.get("clocks_locked") is False:
+        found["clocks-free"] = "the clocks of CPU and GPU are not locked"
+    elif before.get("clocks_locked"):
+        pass  # whatever the governors are called, nothing moves
     elif not values:
         found["not-pinnable"] = "clock governor not visible, as on virtual machines"
     elif values != {"performance"}:
         found["not-pinned"] = f"clock governor {', '.join(sorted(map(str, values)))}"
-    if after and before and after != before:
-        lost = sorted(key for key in before if after.get(key) != before[key])
+    lost = sorted(key for key in before if key not in MOVING and after and after.get(key) != before[key])
+    if lost:
+        found["pin-lost"] = "changed during the run: " + ", ".join(lost)
+    return found
+
+
+def _not_set(job: JobEvents) -> dict[str, str]:
+    """What was asked to be set and could not be, or did not hold."""
+    found = {}
+    refused = [str(w.get("text")) for w in job.warnings if w.get("code") in ("pin-failed", "needs-root")]
+    if refused:
+        found["not-pinnable"] = "; ".join(dict.fromkeys(refused))
+    lost = sorted({str(one.get("key")) for one in job.after.get("lost") or [] if isinstance(one, dict)})
+    if lost:
         found["pin-lost"] = "changed during the run: " + ", ".join(lost)
     return found
 

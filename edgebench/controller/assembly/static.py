@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from edgebench.artifacts.reading import READERS
 from edgebench.controller.assembly.grade import grade
 from edgebench.controller.rows import RowRequest
 from edgebench.controller.session import new_id, now_text
@@ -39,6 +40,8 @@ def static_metrics(context: RunContext) -> dict[str, Metric]:
 
 def _counts(facts: ModelFacts) -> dict[str, Metric]:
     why = "operators of unknown cost" if facts.uncounted else "the shapes are not fixed"
+    if facts.format not in READERS:
+        why = f"inside of a {facts.format} file nothing is read"
     metrics = {}
     for name in COUNTS:
         value = getattr(facts, name)
