@@ -17,12 +17,16 @@ def detail_lines(run: Run) -> list[str]:
 
 
 def _times(run: Run) -> str:
-    parts = [f"{name} {metric_cell(run.metrics[name], interval=False)} ms" for name in _present(run)]
-    return "load and first: " + ", ".join(parts) if parts else ""
+    parts = [f"{name.replace('_', ' ')} {metric_cell(run.metrics[name], interval=False)} ms" for name in _present(run)]
+    return "times: " + ", ".join(parts) if parts else ""
 
 
 def _present(run: Run) -> list[str]:
-    return [name for name in ("load", "build", "first") if name in run.metrics and run.metrics[name].value is not None]
+    return [
+        name
+        for name in ("load", "build", "first", "compute_p50")
+        if name in run.metrics and run.metrics[name].value is not None
+    ]
 
 
 def _steady(run: Run) -> str:
@@ -68,7 +72,18 @@ def _placement(run: Run) -> str:
         return ""
     if not run.placement.nodes:  # a tool that counts none has a sentence of its own
         return f"placement: {run.placement.why}" if run.placement.why else ""
-    return "nodes: " + ", ".join(f"{count} on {name}" for name, count in run.placement.nodes.items())
+    nodes = "nodes: " + ", ".join(f"{count} on {name}" for name, count in run.placement.nodes.items())
+    return nodes + _layers(run)
+
+
+def _layers(run: Run) -> str:
+    """What the layers of a built engine compute in, and the time that goes into changing between them."""
+    placement = run.placement
+    if not placement.precisions:
+        return ""
+    text = "; layers: " + ", ".join(f"{count} in {name}" for name, count in placement.precisions.items())
+    shares = (("reformats", placement.reformat_share), ("copies", placement.copy_share))
+    return text + "".join(f", {share:.0%} of the time in {name}" for name, share in shares if share)
 
 
 def _memory(run: Run) -> str:

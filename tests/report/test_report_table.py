@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 from run_records import failed_run, make_run
 
-from edgebench.records import DeviceRef, Grade, GradeReason, Metric, Placement
+from edgebench.records import DeviceRef, Grade, GradeReason, Layer, Metric, Placement
 from edgebench.report.details import detail_lines
 from edgebench.report.table import WIDE, notes, runs_table
 
@@ -77,3 +77,20 @@ def test_a_delegate_that_took_a_part_is_told_in_the_tools_words():
     for state, told in (("ok", True), ("partial", True), ("unavailable", False)):
         lines = detail_lines(make_run(placement=Placement(state=state, why=part)))
         assert any(part in line for line in lines) is told
+
+
+def test_a_built_engine_says_what_its_layers_compute_in_and_what_the_build_took():
+    engine = Placement(
+        state="ok",
+        nodes={"cuda": 3},
+        share=1.0,
+        precisions={"int8": 2, "fp32": 1},
+        reformat_share=0.125,
+        copy_share=0.0,
+        layers=[Layer(name="conv1", precision="int8", ms=2.0)],
+    )
+    run = make_run(placement=engine)
+    times = {"build": Metric(unit="ms", value=90000.0), "compute_p50": Metric(unit="ms", value=7.25)}
+    lines = detail_lines(msgspec.structs.replace(run, metrics=run.metrics | times))
+    assert "nodes: 3 on cuda; layers: 2 in int8, 1 in fp32, 12% of the time in reformats" in lines
+    assert any("build 90000 ms" in line and "compute p50 7.25 ms" in line for line in lines)
