@@ -1,4 +1,4 @@
-"""Draws a picture of the README from the last session of a store: `python tools/draw_example.py STORE [run|phone]`.
+"""Draws a picture of the README from the last session of a store: `python tools/draw_example.py STORE [run|phone|jetson]`.
 
 A picture of what was measured, as `edgebench run` printed it; nothing in it is made up.
 """
@@ -19,6 +19,7 @@ COMMANDS = {
     "run": "$ edgebench run models/*.onnx --quick --threads 1",
     "phone": "$ edgebench run models/sr-x2-w28-fp32.tflite --device mock-oneplus-7t"
     " --accelerator cpu,gpu,nnapi --quick",
+    "jetson": "$ edgebench run models/*.onnx --device mock-jetson-nano --backend tensorrt,onnxruntime --quick",
 }
 WIDTH = 132
 
