@@ -135,7 +135,7 @@ class Sampler(object):
             group.due_ns = now
         self._read_due()
         while True:
-            ready = self._clock.wait(self._stop.readers + self._streaming(), self._next_due_ns())
+            ready = self._clock.wait(list(self._stop.readers) + self._streaming(), self._next_due_ns())
             self._receive(ready)
             if self._stop.asked(ready):
                 break

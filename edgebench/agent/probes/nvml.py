@@ -19,20 +19,20 @@ def find(root, options=None, load=ctypes.CDLL):
         return base.absent(NAME, "unsupported", "NVML serves the machine itself, not a tree at %s" % root)
     try:
         library = load(LIBRARY)
-        devices = _devices(library)
+        handles = devices(library)
     except (OSError, AttributeError) as error:
         return base.absent(NAME, "unsupported", "no NVML: %s" % error)
     except NvmlError as error:
         return base.absent(NAME, "unavailable", str(error))
-    if not devices:
+    if not handles:
         return base.absent(NAME, "unsupported", "NVML shows no GPU")
-    columns = ["gpu%d" % index for index in range(len(devices))]
+    columns = ["gpu%d" % index for index in range(len(handles))]
     total, why, _ = totals.choose(columns, (options or {}).get("total_rails"))
     known = {"total": total, "total_why": why, "max_hz": 20}
-    energy = [Counter(library, ENERGY, device, ctypes.c_ulonglong) for device in devices]
+    energy = [Counter(library, ENERGY, device, ctypes.c_ulonglong) for device in handles]
     if base.MISSING not in [reader() for reader in energy]:
         return base.Probe(base.describe(NAME, "accumulating", "gpu", "uJ", columns, **known), energy)
-    power = [Counter(library, POWER, device, ctypes.c_uint) for device in devices]
+    power = [Counter(library, POWER, device, ctypes.c_uint) for device in handles]
     if base.MISSING not in [reader() for reader in power]:
         source = base.describe(NAME, "windowed", "gpu", "uW", columns, window_s=POWER_WINDOW_S, **known)
         return base.Probe(source, power)
@@ -49,7 +49,7 @@ def _check(library, name, *arguments):
         raise NvmlError("%s failed with code %d" % (name, code))
 
 
-def _devices(library):
+def devices(library):
     """Return the handles of all GPUs. Raises NvmlError."""
     _check(library, "nvmlInit_v2")
     count = ctypes.c_uint(0)
