@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -106,15 +107,31 @@ def test_an_old_phone_takes_files_with_checksums_and_always_exits_0(tmp_path, ad
         adb.disconnect(old)
 
 
+# A shell that waits may miss a signal that comes just before it does; whoever blocks it first does not.
+UNTIL_HUNG_UP = """
+import pathlib, signal, sys
+waits, told = map(pathlib.Path, sys.argv[1:])
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
+waits.write_text("waits")
+signal.sigwait([signal.SIGHUP])
+told.write_text("hung up")
+"""
+
+
 def test_a_client_that_goes_hangs_up_its_shell_but_not_what_the_shell_detached(adb, daemon):
     tmp = daemon.face.tmp
-    os.mkfifo(tmp / "told")
+    for name in ("told", "waits"):
+        os.mkfifo(tmp / name)
+    (tmp / "waiter.py").write_text(UNTIL_HUNG_UP)
     detached = f"setsid sh -c 'echo $$ > {tmp}/told; exec sleep 1000' >/dev/null 2>&1 </dev/null &"
-    client = adb.popen("-s", daemon.address, "shell", f"trap 'echo hung up > {tmp}/told; exit' HUP; {detached} wait")
+    client = adb.popen(
+        "-s", daemon.address, "shell", f"{detached} exec {sys.executable} {tmp}/waiter.py {tmp}/waits {tmp}/told"
+    )
     with client:
         detached_pid = int((tmp / "told").read_text())
+        assert (tmp / "waits").read_text() == "waits"
         client.kill()
-    assert (tmp / "told").read_text() == "hung up\n"
+    assert (tmp / "told").read_text() == "hung up"
     assert b"sleep" in (Path("/proc") / str(detached_pid) / "cmdline").read_bytes()  # empty for one that ended
 
 

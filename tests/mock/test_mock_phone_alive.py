@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tflite_models
 
-from edgebench.mock.phone.bustle import Bustle
+from edgebench.mock.phone.bustle import MARK, Bustle
 from edgebench.mock.phone.faults import parse_fault
 from edgebench.mock.phone.phone import Phone
 
@@ -323,6 +323,17 @@ class TestBustle:
         ours.stdout.close()
         ours.stderr.close()
         wait_for(lambda: not phone.phone.body.load.kinds())
+
+    def test_who_sleeps_in_between_is_not_busy_however_often_it_is_found_waiting_for_its_turn(self, tmp_path):
+        for pid in ("11", "12"):
+            (tmp_path / f"proc/{pid}").mkdir(parents=True)
+            (tmp_path / f"proc/{pid}/environ").write_text(f"{MARK}=/phone\0HOME=/\0")
+            (tmp_path / f"proc/{pid}/stat").write_text(f"{pid} (sh) R " + "0 " * 18 + "4711 0")
+        looker = Bustle(Path("/phone"), tmp_path / "proc")
+        for look in range(6):
+            (tmp_path / "proc/11/status").write_text("Name:\tsh\nvoluntary_ctxt_switches:\t5\n")
+            (tmp_path / "proc/12/status").write_text(f"Name:\tsh\nvoluntary_ctxt_switches:\t{look}\n")
+            assert looker.busy() == (1 if look >= 2 else 0)
 
 
 def test_the_folder_of_a_phone_may_have_blanks_in_its_name(tmp_path):

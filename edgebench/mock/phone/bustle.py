@@ -14,11 +14,15 @@ LOOKS = 3
 FORGET_S = 2.0
 """Who was found to be a stranger is looked at again after this long: a number is used for another process at times."""
 
+Runner = tuple[str, str, str]
+"""Number and start of a process, and how often it had slept by then."""
+
 
 class Bustle:
     """Looks through this machine's processes (Linux; elsewhere nothing is seen).
 
-    A process of the phone that was running at three looks in a row counts as a busy core.
+    A process of the phone that was running at three looks in a row and never slept between them counts as a busy
+    core: on a busy machine one that wakes now and then is found waiting for its turn as often as not.
     """
 
     def __init__(self, folder: Path, proc: Path = Path("/proc"), seconds: Callable[[], float] = time.monotonic) -> None:
@@ -27,7 +31,7 @@ class Bustle:
         self._seconds = seconds
         self._strangers: set[str] = set()
         self._forget_s = 0.0
-        self._running: Counter[tuple[str, str]] = Counter()
+        self._running: Counter[Runner] = Counter()
 
     def busy(self) -> int:
         """Look once more. Returns the number of busy cores."""
@@ -37,7 +41,7 @@ class Bustle:
             self._forget_s = now_s + FORGET_S
         pids = self._pids()
         self._strangers &= pids
-        running: Counter[tuple[str, str]] = Counter()
+        running: Counter[Runner] = Counter()
         for pid in pids - self._strangers:
             who = self._who_runs(pid)
             if who is not None:
@@ -45,16 +49,21 @@ class Bustle:
         self._running = running
         return sum(looks >= LOOKS for looks in running.values())
 
-    def _who_runs(self, pid: str) -> tuple[str, str] | None:
-        """Number and start of a process, if it is the phone's and runs."""
+    def _who_runs(self, pid: str) -> Runner | None:
+        """A process, if it is the phone's and runs."""
         try:
             if self._mark not in (self._proc / pid / "environ").read_bytes() + b"\0":
                 self._strangers.add(pid)
                 return None
             fields = (self._proc / pid / "stat").read_text(errors="replace").rpartition(")")[2].split()
-            return (pid, fields[19]) if fields[0] == "R" else None
-        except (OSError, IndexError):
+            return (pid, fields[19], self._sleeps(pid)) if fields[0] == "R" else None
+        except (OSError, IndexError, StopIteration):
             return None
+
+    def _sleeps(self, pid: str) -> str:
+        """How often it has gone to sleep by itself."""
+        lines = (self._proc / pid / "status").read_text(errors="replace").splitlines()
+        return next(line for line in lines if line.startswith("voluntary_ctxt_switches:"))
 
     def _pids(self) -> set[str]:
         try:
