@@ -6,11 +6,12 @@ DEMO := .demo
 MODELS ?= models/sr-x2-w28.onnx models/sr-x2-w28-int8.onnx models/sr-x2-w16.onnx
 PHONE_MODELS ?= models/sr-x2-w28-fp32.tflite models/sr-x2-w28-fp16.tflite models/sr-x2-w28-int8.tflite
 
-.PHONY: help demo demo-android test test-heavy check bench docs models build clean system
+.PHONY: help demo demo-android demo-jetson test test-heavy check bench docs models build clean system
 
 help:
 	@echo "make demo    install edgebench into $(VENV) and compare the models of models/ on this machine"
 	@echo "make demo-android   the TFLite models on a simulated phone, through the real adb server"
+	@echo "make demo-jetson    the ONNX models on a simulated Jetson Nano, TensorRT's program beside ONNX Runtime"
 	@echo "make test    install what the tests need and run the default suite"
 	@echo "make check   linters, types, import floors, generated docs"
 	@echo "make test-heavy   the minutes-long tests that CI runs too"
@@ -27,7 +28,7 @@ $(VENV)/.user: pyproject.toml
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml
-	@$(MAKE) --no-print-directory system WANTED="venv sshd shells adb cc"
+	@$(MAKE) --no-print-directory system WANTED="venv sshd shells adb cc sudo"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
 	@touch $@
@@ -39,6 +40,9 @@ demo: $(VENV)/.user
 
 demo-android: $(VENV)/.user
 	@sh tools/demo_android.sh $(BIN)/edgebench $(PHONE_MODELS)
+
+demo-jetson: $(VENV)/.user
+	@sh tools/demo_jetson.sh $(BIN)/edgebench $(MODELS)
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "not heavy"

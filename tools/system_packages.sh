@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs (as root) or names (as anybody else) the Debian packages that the given parts need.
-# usage: system_packages.sh PYTHON [venv] [sshd] [shells] [adb]
+# usage: system_packages.sh PYTHON [venv] [sshd] [shells] [adb] [cc] [sudo]
 set -eu
 python=${1:?a Python interpreter}
 shift
@@ -24,6 +24,11 @@ for part in "$@"; do
     cc)
         # a delegate library of the tests' own is built with it
         command -v cc >/dev/null || missing="$missing gcc libc6-dev"
+        ;;
+    sudo)
+        # the drop-in that we make for boards is read by the real one
+        PATH="$PATH:/usr/sbin:/sbin"
+        command -v visudo >/dev/null || missing="$missing sudo"
         ;;
     *) echo "system_packages.sh: unknown part $part" >&2; exit 2 ;;
     esac

@@ -8,7 +8,7 @@ import sys
 from . import clock as agent_clock
 from . import files, protocol
 from .jobs import BadJob, Job, all_jobs
-from .journal import Journal
+from .journal import DO, TELL, Journal
 from .lease import Lease, Locked, described
 
 FULL_WAIT_S = 60.0
@@ -89,7 +89,10 @@ def verb_stop(options, say):
 
 
 def verb_restore(options, say):
-    """`restore --home H [--force]`: what the journal says is put back; a live job is in the way, unless forced."""
+    """`restore --home H [--force] [--allow-reboot]`: what the journal says is put back.
+
+    A live job is in the way, unless forced; what takes a reboot is told, or done at last: the board then goes down.
+    """
     clock = agent_clock.Clock()
     lease = Lease(options.home, clock)
     try:
@@ -103,7 +106,7 @@ def verb_restore(options, say):
         if not lease.wait(FORCE_WAIT_S):
             raise Refused("device-locked", "the holder's supervisor could not be ended")
         lease.hold()
-    restored, stuck = Journal(options.home).restore()
+    restored, stuck = Journal(options.home).restore(DO if options.allow_reboot else TELL)
     lease.release()
     failed = [dict(entry, why=why) for entry, why in stuck]
     say.emit("restored", entries=restored, failed=failed)
@@ -172,6 +175,34 @@ def verb_install(options, say):
         lease.release()
 
 
+def verb_set_mode(options, say):
+    """`set-mode MODE --home H --root R [--allow-reboot]`: the board's power mode, as `mode`; see boardverbs."""
+    from . import boardverbs
+    from .setting import NotSet
+
+    try:
+        boardverbs.set_mode(options, say)
+    except NotSet as why:
+        raise Refused(why.code, str(why))
+
+
+def verb_modes(options, say):
+    """`modes --root R`: the board's power modes, as `modes`."""
+    from . import boardverbs
+
+    boardverbs.list_modes(options, say)
+
+
+def verb_privileges(options, say):
+    """`privileges --root R [--user U]`: what takes root here, and the sudoers drop-in that allows it."""
+    from . import boardverbs
+
+    try:
+        boardverbs.privileges_needed(options, say)
+    except ValueError as error:
+        raise Refused("internal", str(error))
+
+
 VERBS = {
     "facts": verb_facts,
     "sensors": verb_sensors,
@@ -184,8 +215,11 @@ VERBS = {
     "burn": verb_burn,
     "import": verb_import,
     "install": verb_install,
+    "set-mode": verb_set_mode,
+    "modes": verb_modes,
+    "privileges": verb_privileges,
 }
-PATH_VERBS = ("start", "stop", "discard", "install")
+PATH_VERBS = ("start", "stop", "discard", "install", "set-mode")
 INTERNAL_VERBS = ("follow", "child", "sample")
 
 
@@ -211,12 +245,14 @@ def parse(arguments):
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--from", dest="offset", type=int, default=0)
     parser.add_argument("--force", action="store_true")
+    parser.add_argument("--allow-reboot", action="store_true", help="the board may be restarted for its power mode")
+    parser.add_argument("--user", help="whom a sudoers drop-in is for")
     parser.add_argument("--probes", type=_decoded, help="JSON object: the profile's rails, zones, cooling devices")
     parser.add_argument("--command", type=_decoded, help="JSON list: what to start in place of this agent (tests)")
     options = parser.parse_args(arguments)
     if options.path is None and options.verb in PATH_VERBS + INTERNAL_VERBS:
         parser.error("%s needs a path" % options.verb)
-    if options.home is None and options.verb in ("facts", "status", "restore", "await-lease", "install"):
+    if options.home is None and options.verb in ("facts", "status", "restore", "await-lease", "install", "set-mode"):
         parser.error("%s needs --home" % options.verb)
     return options
 
