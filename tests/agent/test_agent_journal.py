@@ -8,6 +8,7 @@ import bench
 import load
 
 journal = load.module("journal")
+programs = load.module("programs")
 
 
 class PowerCut(BaseException):
@@ -116,6 +117,139 @@ class Restoring(bench.HomeCase):
         path = self.put("knob", "a long old value")
         journal.write_setting(path, "new")
         self.assertEqual(self.get("knob"), "new")
+
+
+class Device(object):
+    """A device of commands: `state` is what `set X` made it, `says` what `ask` prints; `silent` refuses root."""
+
+    def __init__(self):
+        self.state = "old"
+        self.silent = False
+        self.stubborn = False
+        self.cut_at = None
+        self.ran = []
+
+    def run(self, root, argv, answer, as_root):
+        if self.cut_at is not None:
+            self.cut_at -= 1
+            if self.cut_at < 0:
+                raise PowerCut()
+        self.ran.append((argv, answer, as_root))
+        if as_root and self.silent:
+            raise programs.NeedsRoot("sudo: a password is required")
+        if argv[0] == "gone":
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+        if argv[0] == "set" and not self.stubborn:
+            self.state = argv[1]
+        return programs.Said(0, self.state + "\n" if argv[0] == "ask" else "done\n", "")
+
+
+class Commands(bench.HomeCase):
+    def setUp(self):
+        super(Commands, self).setUp()
+        os.makedirs(self.home)
+        self.device = Device()
+        self.book = journal.Journal(self.home, run=self.device.run)
+
+    def perform(self, **more):
+        command = {"root": self.root, "do": ["set", "new"], "undo": ["set", "old"], "as_root": True}
+        command.update(more)
+        return self.book.perform("job", "the state", "old", "new", 7, command)
+
+    def test_done_and_undone(self):
+        entry, said = self.perform(answer="y\n")
+        self.assertEqual((self.device.state, said.out, entry["id"]), ("new", "done\n", 1))
+        self.assertEqual(self.device.ran, [(["set", "new"], "y\n", True)])
+        self.assertEqual(self.book.restore(), ([entry], []))
+        self.assertEqual((self.device.state, self.book.entries()), ("old", []))
+
+    def test_noted_before_it_is_done(self):
+        def cut(root, argv, answer, as_root):
+            raise PowerCut()
+
+        self.book = journal.Journal(self.home, run=cut)
+        with self.assertRaises(PowerCut):
+            self.perform()
+        self.book = journal.Journal(self.home, run=self.device.run)
+        self.assertEqual(
+            ([one["undo"] for one in self.book.restore()[0]], self.device.state), ([["set", "old"]], "old")
+        )
+
+    def test_what_was_not_begun_is_not_noted(self):
+        with self.assertRaises(OSError):
+            self.perform(do=["gone"])
+        self.device.silent = True
+        with self.assertRaises(programs.NeedsRoot):
+            self.perform()
+        self.assertEqual(self.book.entries(), [])
+
+    def test_an_undo_that_sudo_refuses_stays(self):
+        self.perform()
+        self.device.silent = True
+        self.assertEqual(self.book.restore()[1][0][1], "sudo: a password is required")
+        self.device.silent = False
+        self.assertEqual((len(self.book.restore()[0]), self.device.state), (1, "old"))
+
+    def test_an_undo_whose_program_is_gone_stays(self):
+        self.perform(undo=["gone"])
+        self.assertEqual(len(self.book.restore()[1]), 1)
+        self.assertEqual(len(self.book.entries()), 1)
+
+    def test_the_device_is_asked_before_and_after(self):
+        holds = {"argv": ["ask"], "pattern": "^old$"}
+        self.perform(holds=holds)
+        self.device.stubborn = True
+        self.assertEqual(self.book.restore()[1][0][1], "set old: done")
+        self.device.state = "old"
+        del self.device.ran[:]
+        self.assertEqual(len(self.book.restore()[0]), 1)
+        self.assertEqual([argv for argv, _, _ in self.device.ran], [["ask"]])
+
+    def test_files_and_commands_go_back_newest_first(self):
+        knob = self.put("knob", "1")
+        self.perform()
+        self.book.set("job", knob, "1", "2", 8, self.root)
+        self.perform(do=["set", "newer"], undo=["set", "new"])
+        self.assertEqual([one["id"] for one in self.book.restore()[0]], [3, 2, 1])
+        self.assertEqual((self.device.state, self.get("knob")), ("old", "1"))
+
+    def test_what_a_reboot_undid_is_not_undone_again(self):
+        self.put(journal.BOOT_ID, "one")
+        knob = self.put("knob", "1")
+        self.book.set("job", knob, "1", "2", 8, self.root)
+        self.perform(volatile=True)
+        self.perform()
+        self.put(journal.BOOT_ID, "two")
+        self.put("knob", "another part's")
+        del self.device.ran[:]
+        self.assertEqual(len(self.book.restore()[0]), 3)
+        self.assertEqual((len(self.device.ran), self.get("knob")), (1, "another part's"))
+
+    def test_a_power_cut_at_any_step_of_putting_back(self):
+        for cut in range(4):
+            self.device.state = "old"
+            for _ in range(3):
+                self.perform()
+            self.device.cut_at = cut
+            with self.assertRaises(PowerCut):
+                for _ in range(2):
+                    self.book.restore()
+                    self.perform()
+            self.device.cut_at = None
+            self.book.restore()
+            self.assertEqual((self.device.state, self.book.entries()), ("old", []))
+
+    def test_tee_writes_what_root_alone_may(self):
+        knob = self.put("knob", "1")
+        tee = self.put("/usr/bin/tee", "")
+        os.chmod(tee, 0o755)
+        self.book.set("job", knob, "1", "2", 8, self.root, as_root=True)
+        self.book.restore()
+        self.assertEqual(self.device.ran, [([tee, knob], "2", True), ([tee, knob], "1", True)])
+        os.unlink(knob)
+        with self.assertRaises(FileNotFoundError):
+            self.book.set("job", knob, "1", "2", 8, self.root, as_root=True)
+        self.assertEqual((len(self.device.ran), self.book.entries()), (2, []))
 
 
 if __name__ == "__main__":
