@@ -123,6 +123,12 @@ _MOVING = """Cast CastLike CenterCropPad Compress Concat Constant ConstantOfShap
     Reshape ReverseSequence ScatterElements ScatterND Shape Size Slice SpaceToDepth Split Squeeze Tile Transpose Trilu
     Unsqueeze"""
 
+FUSED = frozenset(_ELEMENTWISE.split()) - {"CumSum", "GridSample", "Resize", "Upsample"} | {"BatchNormalization"}
+"""What runtimes compute together with the operator before it: each output element needs one input element only."""
+
+PICKING = frozenset({"Gather", "GatherElements", "GatherND", "Slice", "Shape", "Size"})
+"""What reads only as much of its input as it writes."""
+
 _COSTS: dict[str, Callable[[Shapes], Cost]] = {
     **dict.fromkeys(_ELEMENTWISE.split(), _elementwise),
     **dict.fromkeys(_REDUCTIONS.split(), _reduction),

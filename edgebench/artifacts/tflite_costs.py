@@ -117,6 +117,10 @@ _MOVING = """ASSIGN_VARIABLE BATCH_TO_SPACE_ND BITCAST BROADCAST_ARGS BROADCAST_
     SHAPE SLICE SPACE_TO_BATCH_ND SPACE_TO_DEPTH SPARSE_TO_DENSE SPLIT SPLIT_V SQUEEZE STRIDED_SLICE TILE TRANSPOSE
     UNPACK VAR_HANDLE ZEROS_LIKE"""
 
+FUSED = frozenset(_ELEMENTWISE.split()) - {"CUMSUM", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"}
+PICKING = frozenset({"EMBEDDING_LOOKUP", "GATHER", "GATHER_ND", "SHAPE", "SLICE", "STRIDED_SLICE"})
+"""See `costs`: what runtimes fuse into the operator before it; what reads only as much as it writes."""
+
 _COSTS: dict[str, Callable[[Shapes], Cost]] = {
     **dict.fromkeys(_ELEMENTWISE.split(), _elementwise),
     **dict.fromkeys(_REDUCTIONS.split(), _reduction),

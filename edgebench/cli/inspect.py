@@ -27,11 +27,22 @@ def inspect(
     ] = None,
     top: Annotated[int, typer.Option(min=0, help="How many of the most expensive nodes to list.")] = 5,
     flops_as: Annotated[str, typer.Option(metavar="macs|flops", help="What shares are of.")] = "macs",
+    device: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="A device or a profile: which side of its roofline each layer is on."),
+    ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="With --device: the layers in fp32, tf32, fp16, int8... (default: the model's)."
+        ),
+    ] = None,
     json: Annotated[str | None, typer.Option(metavar="PATH|-", help="Everything as one JSON document.")] = None,
 ) -> None:
     """Show a model's inputs, operators, parameters, MACs, memory, and which runtimes load it; nothing is run.
 
-    Files: .onnx and .tflite; what accelerators are known to refuse is told with the rewrite that helps.
+    Files: .onnx and .tflite; what accelerators are known to refuse is told with the rewrite that helps. --device adds
+    the board's roofline: operations a byte, the ridge, the least time of the whole and of each layer.
 
     Example: edgebench inspect model.tflite --accelerator gpu
     """
@@ -44,7 +55,14 @@ def inspect(
 
     if flops_as not in ("macs", "flops"):
         raise UsageError(f"--flops-as takes macs or flops, not {flops_as!r}")
-    found = inspect_model(model, once(shape, parse_shape, "--shape"), accelerator)
+    if precision is not None and device is None:
+        raise UsageError("--precision is for --device NAME: nothing is computed without a board")
+    board = None
+    if device is not None:
+        from edgebench.controller.boards import find_board
+
+        board = find_board(device)
+    found = inspect_model(model, once(shape, parse_shape, "--shape"), accelerator, board, precision)
     document: dict[str, Any] = msgspec.to_builtins(found)
     if json is not None:
         write_document(msgspec.json.format(msgspec.json.encode(found), indent=1).decode(), json)
@@ -69,8 +87,23 @@ def _show(console: Console, document: dict[str, Any], top: int, flops_as: str) -
         if table is not None:
             console.print()
             console.print(table)
+    if document["roofline"]:
+        _show_roofline(console, document["roofline"], top)
     uncounted = (document["graph"] or {}).get("uncounted", [])
     print_section(console, "not counted", uncounted)
     print_section(console, "cures", view.cure_lines(document), copied=True)
     print_section(console, "lint", view.lint_lines(document))
     print_section(console, "notes", view.note_lines(document))
+
+
+def _show_roofline(console: Console, found: dict[str, Any], top: int) -> None:
+    from edgebench.cli.run_page import print_pairs, print_section
+    from edgebench.report import roofline_view as view
+
+    console.print()
+    print_pairs(console, view.board_lines(found))
+    for table in (view.precisions_table(found), view.layers_table(found, top)):
+        if table is not None:
+            console.print()
+            console.print(table)
+    print_section(console, "roofline", view.note_lines(found))

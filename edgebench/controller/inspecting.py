@@ -25,6 +25,7 @@ from edgebench.artifacts.reading import READERS, Info, read_info
 from edgebench.artifacts.shapes import Face
 from edgebench.artifacts.tflite_model import TfliteInfo
 from edgebench.controller.loading import RuntimeCheck, check_runtimes
+from edgebench.controller.roofline import Board, Roofline, roofline
 from edgebench.controller.stamps import onnx_stamp
 from edgebench.controller.traps import Trap, find_traps, onnx_traps
 from edgebench.errors import ModelError, UnknownName, UsageError
@@ -123,7 +124,7 @@ class Graph(_Part, frozen=True, kw_only=True):
 
 
 class Inspection(_Part, frozen=True, kw_only=True):
-    """`edgebench.inspect/1`: the file, and its graph where the format can be read."""
+    """`edgebench.inspect/1`: the file, its graph where the format can be read, its roofline where a board was named."""
 
     schema: Literal["edgebench.inspect/1"] = INSPECT_SCHEMA  # type: ignore[assignment]
     path: str
@@ -133,11 +134,19 @@ class Inspection(_Part, frozen=True, kw_only=True):
     files: list[str]
     graph: Graph | None = None
     notes: list[Trap] = []
+    roofline: Roofline | None = None
 
 
-def inspect_model(path: Path, given: Given, accelerator: str | None = None) -> Inspection:
+def inspect_model(
+    path: Path,
+    given: Given,
+    accelerator: str | None = None,
+    board: Board | None = None,
+    precision: str | None = None,
+) -> Inspection:
     """Examine a model file; `given`: input name -> dims; `accelerator`: whose lint (None: what any has trouble with).
 
+    `board`: whose roofline; `precision`: in which its layers are shown (None: the model's own).
     Raises `ModelError` for what is no model or is damaged (the hint says how to export one), `UsageError` for
     shapes that the model does not take, and for an accelerator that nothing is known of.
     """
@@ -155,7 +164,19 @@ def inspect_model(path: Path, given: Given, accelerator: str | None = None) -> I
         files=[file.name for file in artifact.files],
         graph=graph,
         notes=_notes(path, artifact, graph),
+        roofline=_roofline(path, graph, board, precision) if board else None,
     )
+
+
+def _roofline(path: Path, graph: Graph | None, board: Board, precision: str | None) -> Roofline:
+    """Raises `UsageError` where the model's operations cannot be counted at all."""
+    if graph is None or graph.why is not None:
+        why = graph.why if graph else "inside of such a file nothing is read"
+        missing = graph.missing_shapes if graph else None
+        raise UsageError(f"no roofline without counts: {why}", hint=f"give {missing}" if missing else None)
+    shapes = {name: tuple(dims) for name, dims in graph.shapes.items()}
+    own = graph.precision["compute"]
+    return roofline(path, shapes, own, board, precision)
 
 
 def _notes(path: Path, artifact: Artifact, graph: Graph | None) -> list[Trap]:

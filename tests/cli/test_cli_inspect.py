@@ -67,3 +67,38 @@ def test_what_cannot_be_inspected_says_what_to_do(tmp_path, arguments, said):
     found = Program(tmp_path)("inspect", *arguments)
     assert (found.code, found.out) == (2, "")
     assert said in found.err
+
+
+def test_a_board_has_a_roofline_and_int8_on_a_nano_no_time(tmp_path):
+    models.convolution(tmp_path / "m.onnx")
+    program = Program(tmp_path)
+    said = program("inspect", "m.onnx", "--device", "jetson-nano")
+    assert said.code == 0
+    for text in (
+        "jetson-nano: GPU Maxwell",
+        "layer in fp32",
+        "bound by",
+        "unsupported by GPU Maxwell (sm_53)",
+        "roofs: ",
+    ):
+        assert text in said.out
+    found = program("inspect", "m.onnx", "--device", "jetson-nano", "--precision", "fp16", "--json", "-").document
+    assert found["roofline"]["precision"] == "fp16"
+    assert [one["bound_ms"] for one in found["roofline"]["precisions"] if one["precision"] == "int8"] == [None]
+    assert program("inspect", "m.onnx", "--json", "-").document["roofline"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--device", "jetson-nan0"], "did you mean `jetson-nano`?"),
+        (["--device", "jetson-nano", "--precision", "int8"], "sm_53"),
+        (["--precision", "fp16"], "--device NAME"),
+        (["--device", "generic-linux"], "devices calibrate generic-linux"),
+    ],
+)
+def test_a_roofline_that_cannot_be_says_what_to_do(tmp_path, arguments, said):
+    models.convolution(tmp_path / "m.onnx")
+    found = Program(tmp_path)("inspect", "m.onnx", *arguments)
+    assert (found.code, found.out) == (2, "")
+    assert said in found.err
