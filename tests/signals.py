@@ -6,8 +6,9 @@ import signal
 
 
 def heed_interrupts() -> None:
-    """For `preexec_fn`: SIGINT works as at a terminal.
+    """For `preexec_fn`: SIGINT and SIGHUP work as at a terminal.
 
-    A suite started in the background has SIGINT ignored, and so has everything that it starts.
+    A suite started in the background has SIGINT ignored, one under nohup SIGHUP, and so has everything that it starts.
     """
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)

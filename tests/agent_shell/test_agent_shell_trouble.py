@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from shell_worlds import NONCE, Gate, ShellPhone, alive, find_world, frames, kill, of, outcomes, step, wait_gone
+from signals import heed_interrupts
 
 from edgebench.agent.protocol import FrameReader
 
@@ -158,7 +159,12 @@ def test_the_callers_link_dies_and_the_job_goes_on(phone: ShellPhone) -> None:
     job = phone.job("job-1", step(program=str(tool)))
     argv = [str(phone.bin / "sh"), "-c", '"$@"; read forever', "sh", *phone.argv("start", job)]
     caller = subprocess.Popen(
-        argv, env=phone.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+        argv,
+        env=phone.env,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=heed_interrupts,
     )
     up.read()
     os.killpg(caller.pid, signal.SIGHUP)
