@@ -66,13 +66,17 @@ class Planner(object):
         return self._plan(index, self.pace(index), in_hand=False)["steps"][0] is not None
 
     def ready(self, index, wall_ns, event):
-        """Take the child's `ready`; return (go, planned seconds). Emits `plan` when the variant is new."""
+        """Take the child's `ready`; return (go, planned seconds). Emits `plan` when the variant is new.
+
+        A program that loads the model only when it is told to go says so, `loads_later`, and how long that took before.
+        """
         pace = self.pace(index)
+        later = bool(event.get("loads_later"))
         first_ns = int(event.get("first_ns") or 1)
-        pace.load_ns = max(0, wall_ns - first_ns)
+        pace.load_ns = int(event.get("load_ns") or 0) if later else max(0, wall_ns - first_ns)
         if pace.one_ns is None:
             pace.one_ns = first_ns
-        plan = self._plan(index, pace, in_hand=True)
+        plan = self._plan(index, pace, in_hand=not later)
         if not pace.told:
             pace.told = True
             kept = sum(1 for go in plan["steps"] if go is not None)
@@ -93,6 +97,8 @@ class Planner(object):
         A pass without a duration may run every input and load the model once more.
         """
         planned_s = budget.busy_s(go, pace.one_ns / 1e9)
+        if event.get("loads_later"):
+            planned_s += (pace.load_ns + pace.one_ns) / 1e9
         if "min_time_s" not in go and "seconds" not in go:
             planned_s += (pace.load_ns + (event.get("files") or 1) * pace.one_ns) / 1e9
         return planned_s

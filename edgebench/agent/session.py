@@ -49,7 +49,7 @@ class Session(object):
         self.runner = None
         self.feeder = None
         self.times = {}
-        self._commands = commands
+        self.commands = commands
 
     def _timed(self, key, action):
         before = clock.monotonic_ns()
@@ -102,7 +102,11 @@ class Session(object):
         io = self.first()
         mark("first")
         self.emitter.emit("ready", items_per_iteration=self.items, files=self.feeder.count, **dict(io, **self.times))
-        line = self._commands.readline()
+        self.wait_for_go()
+
+    def wait_for_go(self):
+        """Block until the supervisor says go; what it says goes over the step's orders. Raises Failure at EOF."""
+        line = self.commands.readline()
         if not line:
             raise Failure("interrupted", "the supervisor went away before go", "ready")
         self.orders.update(json.loads(line.decode("utf-8"))["go"])
@@ -113,5 +117,5 @@ class Session(object):
         if seconds <= 0:
             return
         self.emitter.phase(phase)
-        if select.select([self._commands], [], [], seconds)[0]:
+        if select.select([self.commands], [], [], seconds)[0]:
             raise Failure("interrupted", "the supervisor went away while idle", phase)

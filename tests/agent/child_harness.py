@@ -34,7 +34,7 @@ def have(*names):
 class Child(object):
     """A started child: `events()` waits for its end; `go` and `close` write to its stdin."""
 
-    def __init__(self, home, name, variant, step=None):
+    def __init__(self, home, name, variant, step=None, root="/"):
         self.home = home
         self.jobdir = os.path.join(home, "jobs", "j")
         if not os.path.isdir(self.jobdir):
@@ -47,6 +47,7 @@ class Child(object):
             "step": dict({"pass": name}, **(step or {})),
             "home": home,
             "jobdir": self.jobdir,
+            "root": root,
             "fd": write,
             "nonce": NONCE,
         }
