@@ -10,6 +10,7 @@ import re
 
 from . import fan, files, jetsonclocks, powermode, prepare, programs, rails
 from .probes import tegrastats
+from .setting import may_be_written
 
 USER = re.compile(r"(#[0-9]+|[A-Za-z_][A-Za-z0-9_.-]{0,31})\Z")
 ALIAS = re.compile(r"[A-Z][A-Z0-9_]*\Z")
@@ -70,7 +71,7 @@ def _fan_files(root):
 def _writing(root, path):
     """The command that writes a file, where we may not write it ourselves."""
     tee = programs.find(root, "tee")
-    ours = os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+    ours = may_be_written(path) and os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
     return [[tee, path]] if tee and not ours else []
 
 

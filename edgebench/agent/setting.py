@@ -1,6 +1,7 @@
 """What every setting of a device has to work with: the journal, root's help where it is given without asking."""
 
 import errno
+import os
 
 from . import files, programs
 
@@ -13,6 +14,14 @@ class NotSet(Exception):
     def __init__(self, code, message):
         Exception.__init__(self, message)
         self.code = code
+
+
+def may_be_written(path):
+    """Tell whether a file's mode lets anybody write it at all; one that is gone is left to whoever opens it."""
+    try:
+        return bool(os.stat(path).st_mode & 0o222)
+    except OSError:
+        return True
 
 
 class Scene(object):
@@ -29,8 +38,9 @@ class Scene(object):
     def write(self, path, old, new):
         """Set a file of the device (its path with the root) from `old` to `new`, as root if need be. Raises NotSet."""
         try:
-            self.journal.set(self.job, path, old, new, self.at, self.root)
-            return
+            if may_be_written(path):
+                self.journal.set(self.job, path, old, new, self.at, self.root)
+                return
         except OSError as error:
             if error.errno not in DENIED:
                 raise NotSet("pin-failed", "%s: %s" % (path, error.strerror or error))

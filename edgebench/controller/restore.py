@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +28,7 @@ class Restored:
         """What happened, for people."""
         lines = [f"job {self.stopped.get('job')} ended ({self.stopped.get('how')})"] if self.stopped else []
         lines += [_put_back(one) for one in self.entries]
-        lines += [f"{one.get('path')} could not be put back: {one.get('why')}" for one in self.failed]
+        lines += [_still_set(one) for one in self.failed]
         return lines or ["nothing to restore"]
 
 
@@ -37,9 +38,22 @@ def _put_back(entry: dict[str, Any]) -> str:
     return f"{path} is {old} again" if old is not None else f"{path} is as before again"
 
 
-def restore_device(session: DeviceSession, *, force: bool) -> Restored:
-    """Put back what the journal says. Raises `DeviceLocked` under a live lease, unless `force` ends it first."""
-    events = session.client.home_call("restore", *(["--force"] if force else []), timeout_s=TIMEOUT_S)
+def _still_set(entry: dict[str, Any]) -> str:
+    """A failure, and for a pair of commands what would undo it by hand."""
+    text = f"{entry.get('path')} could not be put back: {entry.get('why')}"
+    undo = entry.get("undo")
+    if not isinstance(undo, list):
+        return text
+    return f"{text}; by hand: `{'sudo ' if entry.get('as_root') else ''}{shlex.join(map(str, undo))}`"
+
+
+def restore_device(session: DeviceSession, *, force: bool, allow_reboot: bool = False) -> Restored:
+    """Put back what the journal says. Raises `DeviceLocked` under a live lease, unless `force` ends it first.
+
+    With `allow_reboot` a board goes down where its power mode takes that; `reboot.put_back` waits for it.
+    """
+    options = [*(["--force"] if force else []), *(["--allow-reboot"] if allow_reboot else [])]
+    events = session.client.home_call("restore", *options, timeout_s=TIMEOUT_S)
     said = next((event for event in events if event["ev"] == "restored"), None)
     if said is None:
         raise DeviceLost(session.entry.name, "the agent did not say what it put back")
