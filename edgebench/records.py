@@ -331,6 +331,9 @@ class Environment(Record, frozen=True, kw_only=True):
     frequencies_mhz: dict[str, list[float]] = {}
     temperatures_c: dict[str, list[float]] = {}
     throttle: list[str] = []
+    over_current: dict[str, int] = {}
+    supply_v: dict[str, list[float]] = {}
+    swap_mib: float | None = None
     foreign_load: float | None = None
     cpu_util: float | None = None
     sampler: dict[str, float | None] = {}

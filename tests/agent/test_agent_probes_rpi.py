@@ -92,13 +92,14 @@ class Temperature(FirmwareTest):
         self.firmware(measure_temp="temp=48.8'C")
         probe = rpi.find_temperature(self.root)
         self.assertEqual((probe.source["columns"], probe.read()), (["soc"], (48800,)))
+        self.assertEqual(probe.source["name"], "thermal")
         self.put({"measure_temp": "temp=x'C"}, "answers")
         self.assertEqual(probe.read(), (MISSING,))
 
     def test_a_thermal_zone_comes_first(self):
         self.firmware(measure_temp="temp=48.8'C")
         self.put({"type": "cpu-thermal", "temp": 45000}, "sys/class/thermal/thermal_zone0")
-        self.assertEqual(rpi.find_temperature(self.root).source["state"], "unsupported")
+        self.assertEqual(rpi.find_temperature(self.root).source["columns"], ["cpu-thermal"])
 
 
 class Sensorless(FirmwareTest):

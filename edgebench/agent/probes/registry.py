@@ -13,7 +13,6 @@ from . import (
     rpi,
     sensorless,
     tegrastats,
-    thermal,
     throttle,  # fmt: skip
 )
 
@@ -22,7 +21,7 @@ from . import (
 POWER = (("ina3221", ina3221.find), ("tegrastats", tegrastats.find), ("rpi5-pmic", rpi.find_power),
          ("rapl", rapl.find), ("nvml", nvml.find), ("hwmon", hwmon.find))  # fmt: skip
 OF_THE_BOARD = ("ina3221", "tegrastats", "rpi5-pmic")
-SLOW = (thermal.find, rpi.find_temperature, cpufreq.find, gpu.find, gpu.find_emc, throttle.find, throttle.find_counts,
+SLOW = (rpi.find_temperature, cpufreq.find, gpu.find, gpu.find_emc, throttle.find, throttle.find_counts,
         throttle.find_overcurrent, ina3221.find_alarms, rpi.find_throttle, load.find, load.find_loadavg, meminfo.find,
         meminfo.find_zram)  # fmt: skip
 

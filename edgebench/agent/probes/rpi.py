@@ -12,7 +12,6 @@ from . import base, thermal
 
 POWER = "power:rpi5-pmic"
 THROTTLE = "throttle-rpi"
-TEMPERATURE = "thermal-rpi"
 MAX_HZ = 5
 LIMIT_S = 2.0
 EXCLUDED = "the current of the 5 V input is not measured: USB devices, HATs, the fan and conversion losses are missing"
@@ -134,15 +133,16 @@ def conditions(text):
 
 
 def find_temperature(root, options=None):
-    """Return the probe of the SoC's temperature, where no thermal zone tells it."""
-    if thermal.find(root, options).ok:
-        return base.absent(TEMPERATURE, "unsupported", "the thermal zones tell it")
+    """Return the probe of the thermal zones or, where there are none, of the SoC's temperature under the same name."""
+    zones = thermal.find(root, options)
     firmware = Firmware(root)
+    if zones.ok or firmware.program is None:
+        return zones
     text, why = firmware.ask("measure_temp")
     if text is None or DEGREES.search(text) is None:
         why = why or "vcgencmd measure_temp printed %s" % ascii(text[:80])
-        return base.absent(TEMPERATURE, "unsupported" if firmware.program is None else "unavailable", why)
-    probe = Asked(base.describe(TEMPERATURE, "instantaneous", "soc", "mC", ["soc"]), firmware, "measure_temp")
+        return base.absent(thermal.NAME, "unavailable", why)
+    probe = Asked(base.describe(thermal.NAME, "instantaneous", "soc", "mC", ["soc"]), firmware, "measure_temp")
     probe.pick = lambda said: [_millidegrees(said)]
     return probe
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from edgebench.controller.assembly.board import event_counts, overlaps, supply_v, swapped_mib, timed_windows
 from edgebench.controller.assembly.moments import Moment, foreign_shares
 from edgebench.controller.events import JobEvents, Series
 from edgebench.records import Environment, Invocation, Metric
@@ -35,6 +36,14 @@ BOARD_FACTS = (
 )
 """Count only where they are known, so that machines without them keep the fingerprints that they have."""
 
+ACCELERATOR_CLOCKS = (
+    ("gpu", "kHz", "gpu"),
+    ("gpu", "max.kHz", "gpu.max"),
+    ("emc", "kHz", "emc"),
+    ("tegrastats", "GR3D.kHz", "gpu"),
+    ("tegrastats", "EMC.kHz", "emc"),
+)
+
 
 def describe_environment(
     job: JobEvents, backend_version: str | None, invocations: Sequence[Invocation], moments: Sequence[Moment]
@@ -48,9 +57,12 @@ def describe_environment(
         facts=job.facts,
         pins=dict(job.prepared.get("pins") or {}),
         pins_after=dict(job.after.get("pins") or {}),
-        frequencies_mhz=_ranges(job, "cpufreq", 1000.0),
+        frequencies_mhz=_ranges(job, "cpufreq", 1000.0) | _accelerator_clocks(job),
         temperatures_c=_ranges(job, "thermal", 1000.0),
-        throttle=sorted({kind for _, _, kind in moments if kind.startswith("throttle")}),
+        throttle=_throttles(job, moments),
+        over_current=event_counts(job),
+        supply_v=supply_v(job),
+        swap_mib=swapped_mib(job),
         foreign_load=foreign_load(job),
         cpu_util=min(utils) if utils else None,
         sampler={
@@ -59,6 +71,22 @@ def describe_environment(
         },
         clock={key: int(value) for key, value in (job.hello.get("clock") or {}).items() if isinstance(value, int)},
     )
+
+
+def _throttles(job: JobEvents, moments: Sequence[Moment]) -> list[str]:
+    """What held the machine back while something was timed."""
+    windows = timed_windows(job)
+    return sorted({kind for t0, t1, kind in moments if kind.startswith("throttle") and overlaps(t0, t1, windows)})
+
+
+def _accelerator_clocks(job: JobEvents) -> dict[str, list[float]]:
+    """The GPU's and the memory controller's clocks, whoever tells them, as `_ranges` gives them."""
+    found: dict[str, list[float]] = {}
+    for source, column, name in ACCELERATOR_CLOCKS:
+        khz = _ranges(job, source, 1000.0).get(column)
+        if khz is not None:
+            found.setdefault(name, khz)
+    return found
 
 
 def fingerprint(facts: dict[str, Any], backend_version: str | None, pins: object) -> str:

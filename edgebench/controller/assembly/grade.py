@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from edgebench.controller.assembly.board import CLOCK_KEPT, SWAP_KIB
 from edgebench.records import Grade, GradeReason, Letter
 
 FOREIGN_LOAD_LIMIT = 0.10
@@ -45,6 +46,14 @@ REASONS: tuple[Reason, ...] = (
     Reason("not-pinned", "clock governor not `performance`", "B", "--prepare governor=performance", 1),
     Reason("not-pinnable", "a clock could not be seen, or not be set", "B", "measure where clocks can be pinned", 0),
     Reason("clocks-free", "a board's clocks not locked by jetson_clocks", "B", "--prepare clocks=max", 1),
+    Reason(
+        "clock-short", f"a locked clock was mostly under {CLOCK_KEPT:.0%} of itself", "C", "cool it; its supply", 10
+    ),
+    Reason("brown-out", "the supply sagged, or the board warned of under-voltage", "C", "a stronger supply", 10),
+    Reason("over-current", "a limit of current was exceeded during a pass", "B", "a lower power mode", 10),
+    Reason(
+        "swapping", f"swap grew by over {SWAP_KIB // 1024} MiB during the run", "C", "free memory; see `free -m`", 4
+    ),
     Reason("pin-lost", "a pin was gone after the run", "C", "find what changed it; run again", 4),
     Reason("gate-skipped", "the temperature gate was skipped", "B", "leave the gate on", 5),
     Reason("spread", f"interval wider than the device's noise floor, or than {SPREAD_LIMIT:.0%}", "B", "--publish", 25),

@@ -7,6 +7,11 @@ from edgebench.controller.spec import RunContext
 from edgebench.records import MemoryInfo, MemoryStage, Metric
 from edgebench.units import MIB
 
+Stages = dict[str, dict[str, float]]
+"""What the process (or the ``system``) held at each stage, MiB by name."""
+
+SWAP_MIB = 16.0
+ON_GPU = ("cuda", "tensorrt", "dla0", "dla1")
 DEFINITION = "VmHWM: peak resident set of the process; delta: peak less the imported runtime"
 
 
@@ -32,15 +37,43 @@ def memory_metrics(context: RunContext, job: JobEvents) -> tuple[MemoryInfo, dic
         system_dip_mib=dip,
         measured_over_estimated=delta * MIB / estimated if delta and estimated else None,
     )
+    swapped = by_name.get("peak", {}).get("Swap", 0.0)
     metrics = {
-        "memory_peak": _metric(peak, "VmHWM", "the device's kernel gives no VmHWM"),
-        "memory_delta": _metric(delta, "VmHWM - VmRSS after import", "baseline or peak is missing"),
-        "memory_system": _metric(dip, "dip of MemAvailable", "MemAvailable was not read"),
+        "memory_peak": _metric(peak, "VmHWM", "the device's kernel gives no VmHWM", swapped),
+        "memory_delta": _metric(delta, "VmHWM - VmRSS after import", "baseline or peak is missing", swapped),
+        "memory_system": _metric(dip, "dip of MemAvailable", "MemAvailable was not read", _swapped(by_name)),
     }
-    if "watched" in by_name:
-        driver = by_name.get("gpu", {}).get("mtrack")
-        metrics["memory_gpu"] = _metric(driver, "GL and EGL mtrack", "the maker's memtrack tells nothing of the GPU")
-    return info, metrics
+    gpu = _gpu(context, by_name)
+    return info, metrics | ({"memory_gpu": gpu} if gpu is not None else {})
+
+
+def _gpu(context: RunContext, stages: Stages) -> Metric | None:
+    """The GPU's share under the name of who told it; None where nothing of it was to be expected.
+
+    On a board with one pool the process's resident set does not hold it (nvmap: root only; NVML: Thor). What nvmap
+    grew by in /proc/meminfo is everybody's, so that it stands last.
+    """
+    if "watched" in stages:
+        driver = stages.get("gpu", {}).get("mtrack")
+        return _metric(driver, "GL and EGL mtrack", "the maker's memtrack tells nothing of the GPU")
+    peak, system = stages.get("peak", {}), stages.get("system", {})
+    for name in ("nvmap", "NVML"):
+        if name in peak:
+            return _metric(peak[name], f"{name}: of the process", "")
+    if {"NvMapMemUsed.before", "NvMapMemUsed.max"} <= system.keys():
+        grown = system["NvMapMemUsed.max"] - system["NvMapMemUsed.before"]
+        return _metric(grown, "growth of NvMapMemUsed: of all processes", "")
+    if "DeviceTaken" in peak:
+        return _metric(peak["DeviceTaken"], "free GPU memory that was gone: of all processes", "")
+    if context.ask.accelerator in ON_GPU:
+        return _metric(None, "", "neither nvmap (readable by root only) nor NVML told it")
+    return None
+
+
+def _swapped(stages: Stages) -> float:
+    """By how much the machine's swap was fuller at most during the pass than before it, MiB."""
+    system = stages.get("system", {})
+    return system.get("SwapUsed.max", 0.0) - system.get("SwapUsed.before", 0.0)
 
 
 def _mib(event: dict[str, object]) -> dict[str, float]:
@@ -48,13 +81,16 @@ def _mib(event: dict[str, object]) -> dict[str, float]:
     return {str(k): float(v) / 1024 for k, v in kib.items() if v is not None} if isinstance(kib, dict) else {}
 
 
-def _dip(stages: dict[str, dict[str, float]]) -> float | None:
+def _dip(stages: Stages) -> float | None:
     system = stages.get("system", {})
     return max(0.0, system["before"] - system["min"]) if {"before", "min"} <= system.keys() else None
 
 
-def _metric(value: float | None, statistic: str, why: str) -> Metric:
+def _metric(value: float | None, statistic: str, why: str, swapped: float = 0.0) -> Metric:
     if value is None:
+        return Metric(unit="MiB", state="unavailable", why=why)
+    if swapped > SWAP_MIB:
+        why = f"{swapped:.0f} MiB went to swap meanwhile: the true figure is higher"
         return Metric(unit="MiB", state="unavailable", why=why)
     return Metric(unit="MiB", value=value, statistic=statistic, k=1, why="one pass: no interval")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edgebench.controller.assembly.board import brown_out, lost_clock, over_current, swapping
 from edgebench.controller.assembly.environment import drift_c
 from edgebench.controller.assembly.grade import (
     BATTERY_LOW,
@@ -41,6 +42,7 @@ def find_reasons(
     found |= _how_measured(context, job, invocations, steady)
     found |= _surroundings(context, job, environment)
     found |= _pins(environment, context.native) | _not_set(job)
+    found |= _board(job)
     found |= _phone(context) | _gate(context, job)
     if placement.share is not None and placement.share < 1:
         found["fallback"] = f"{placement.share:.0%} of the model ran on {context.ask.accelerator}"
@@ -128,6 +130,13 @@ def _not_set(job: JobEvents) -> dict[str, str]:
     if lost:
         found["pin-lost"] = "changed during the run: " + ", ".join(lost)
     return found
+
+
+def _board(job: JobEvents) -> dict[str, str]:
+    """What a board's supply, clocks and swap did."""
+    seen = {"brown-out": brown_out(job), "over-current": over_current(job), "swapping": swapping(job)}
+    seen["clock-short"] = lost_clock(job)
+    return {code: text for code, text in seen.items() if text}
 
 
 def _phone(context: RunContext) -> dict[str, str]:
