@@ -28,13 +28,15 @@ class Recorder(object):
     """Preallocated samples of one block, sent off as `samples` and `block` events at its end.
 
     `items` is the number of items that one iteration yields, `files` the number of inputs taken in turn (under 2: not
-    told). `released` and `missed` are used by the paced pass alone.
+    told). `released` and `missed` are used by the paced pass alone. `compute_ns()` tells the accelerator's own time of
+    the last run, where it is known apart: `beside` has it noted after every iteration, outside the timed region.
     """
 
-    def __init__(self, emitter, items, files=1, paced=False, capacity=CAPACITY, block_ns=BLOCK_NS):
+    def __init__(self, emitter, items, files=1, paced=False, capacity=CAPACITY, block_ns=BLOCK_NS, compute_ns=None):
         self.starts = array("q", bytes(8 * capacity))
         self.durations = array("q", bytes(8 * capacity))
         self.released = array("q", bytes(8 * capacity)) if paced else None
+        self.computes = array("q", bytes(8 * capacity)) if compute_ns else None
         self.capacity = capacity
         self.block_ns = block_ns
         self.usage = Usage()
@@ -42,6 +44,20 @@ class Recorder(object):
         self._emitter = emitter
         self._items = items
         self._files = files
+        self._compute_ns = compute_ns
+        self._noted = 0
+
+    def beside(self, between):
+        """Return `between` with the accelerator's time noted before it; `between` itself where there is none."""
+        if self._compute_ns is None:
+            return between
+
+        def noting(outputs):
+            self.computes[self._noted] = self._compute_ns()
+            self._noted += 1
+            between(outputs)
+
+        return noting
 
     def open(self):
         """Begin the next block's window of usage."""
@@ -60,6 +76,9 @@ class Recorder(object):
             samples["file"] = protocol.pack_ints((self.sent + i) % self._files for i in range(count))
         if self.released is not None:
             samples["released_ns"] = protocol.pack_ints(self.released[:count])
+        if self.computes is not None and self._noted == count:
+            samples["compute_ns"] = protocol.pack_ints(self.computes[:count])
+        self._noted = 0
         self._emitter.emit("samples", **samples)
         block = {
             "n": count,

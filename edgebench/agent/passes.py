@@ -15,7 +15,8 @@ def nanoseconds(seconds):
 
 def recorder_of(session, paced=False):
     """Return a Recorder for what a session yields."""
-    return Recorder(session.emitter, session.items, session.feeder.count, paced)
+    compute_ns = getattr(session.runner, "compute_ns", None)
+    return Recorder(session.emitter, session.items, session.feeder.count, paced, compute_ns=compute_ns)
 
 
 def timed(session, phase, limits):
@@ -23,7 +24,7 @@ def timed(session, phase, limits):
     recorder = recorder_of(session)
     session.emitter.phase(phase)
     with Stage("run"):
-        done = measure(session.runner.run, session.feeder.between, limits, recorder)
+        done = measure(session.runner.run, recorder.beside(session.feeder.between), limits, recorder)
     session.emitter.emit("usage", phase=phase, n=done, **recorder.usage.total)
 
 
@@ -52,15 +53,21 @@ def paced(session):
     recorder = recorder_of(session, paced=True)
     session.emitter.phase("paced")
     with Stage("run"):
-        result = pace(session.runner.run, session.feeder.between, fps, slots, recorder)
+        result = pace(session.runner.run, recorder.beside(session.feeder.between), fps, slots, recorder)
     session.emitter.emit("paced", fps=fps, slots=result.slots, missed=result.missed, n=result.iterations)
     session.emitter.emit("usage", phase="paced", n=result.iterations, **recorder.usage.total)
     session.idle("idle-after")
 
 
+def device_kib(runner):
+    """Return what a loaded runner knows of memory outside the process's own, {name: KiB}; {} where it knows nothing."""
+    told = getattr(runner, "device_kib", None)
+    return told() if told is not None else {}
+
+
 def memory(session):
     """Tell the memory after each stage and the peak after `iterations`."""
-    meter = Meter(session.emitter, session.root)
+    meter = Meter(session.emitter, session.root, lambda: device_kib(session.runner))
     session.start(meter.mark)
     session.emitter.phase("memory")
     with Stage("run"):
@@ -83,6 +90,7 @@ def fidelity(session):
     ordered = OrderedDict((spec.name, feeds[spec.name]) for spec in session.runner.inputs)
     saved = results.save(session.jobdir, "outputs-%s.npz" % session.index, ordered, named)
     session.emitter.emit("outputs", **saved)
+    tell_layers(session, feeds)
     try:
         with Stage("placement"):
             source, nodes = session.runner.placement(feeds)
@@ -91,6 +99,18 @@ def fidelity(session):
         return
     counts = {provider: len(names) for provider, names in nodes.items()}
     session.emitter.emit("placement", nodes=counts, names=nodes, source=source)
+
+
+def tell_layers(session, feeds):
+    """Emit `layers` where the runner can look into what it runs."""
+    layers = getattr(session.runner, "layers", None)
+    if layers is None:
+        return
+    try:
+        with Stage("layers"):
+            session.emitter.emit("layers", **layers(feeds))
+    except Failure as failure:
+        session.emitter.emit("warning", code="layers-unavailable", text=failure.message)
 
 
 PASSES = {

@@ -11,6 +11,12 @@ A **runner** is a small object, made with (variant, home, jobdir):
     settle(outputs)    the inputs never change and these were the outputs: prepare what can be reused
     placement(feeds)   (source, {accelerator's name: [node names]}), may load the model again; ends this runner's use
 
+A runner that knows more of an accelerator has as well:
+
+    compute_ns()       the accelerator's own time of the last run, copies left out, in ns
+    device_kib()       {name in memory.DEFINITIONS: KiB} of memory outside the process's own; {} before `load`
+    layers(feeds)      the fields of a `layers` event; asked before `placement`
+
 All of them raise failures.Failure, or what the runtime raises.
 """
 
@@ -20,7 +26,7 @@ from collections import namedtuple
 
 from ..failures import Failure
 
-RUNNERS = ("onnxruntime", "tflite")
+RUNNERS = ("onnxruntime", "tensorrt", "tflite")
 
 Spec = namedtuple("Spec", "name dtype shape type scale")
 Spec.__new__.__defaults__ = (None,)
