@@ -6,6 +6,7 @@ board's higher power mode. Sizes in MiB, bandwidth in 10^9 bytes a second, clock
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -193,9 +194,13 @@ class Profile(_Table, frozen=True):
     gpu: Gpu = Gpu()
 
     def probe_options(self) -> dict[str, list[str]]:
-        """What a job's probes must know of this board; only what the profile says."""
-        options = {
-            "total_rails": self.power.total_rails,
+        """What a job's probes must know of this board, as lists of texts; only what the profile says."""
+        power = self.power
+        options: dict[str, Sequence[str]] = {
+            "total_rails": power.total_rails,
+            "total_rails_fallback": power.total_rails_fallback,
+            "lsb_mw": [f"{power.lsb_mw:g}"] if power.lsb_mw is not None else (),
+            "external_required": [self.name] if power.external_required else (),
             "ignore_rails": self.power.ignore_rails,
             "ignore_zones": self.thermal.ignore,
             "ignore_cdevs": self.thermal.ignore_cdevs,

@@ -161,6 +161,7 @@ def test_probes_are_told_what_the_profile_says(monkeypatch, tmp_path):
     session = DeviceSession(DeviceEntry("nano", profile="mine", host="h"), SilentView())
     assert session.probe_options == {
         "total_rails": ["POM_5V_IN"],
+        "lsb_mw": ["42"],
         "ignore_rails": ["NC"],
         "ignore_zones": ["PMIC-Die"],
     }

@@ -37,8 +37,15 @@ def test_there_are_profiles_for_the_boards_that_we_name():
 def test_what_the_probes_of_a_nano_are_told():
     assert load_profile("jetson-nano").probe_options() == {
         "total_rails": ["POM_5V_IN"],
+        "lsb_mw": ["42"],
         "ignore_zones": ["PMIC-Die"],
     }
+
+
+def test_what_the_probes_of_boards_with_less_are_told():
+    thor = load_profile("jetson-thor").probe_options()
+    assert thor["total_rails_fallback"] == ["VDD_GPU", "VDD_CPU_SOC_MSS", "VIN_SYS_5V0"]
+    assert load_profile("raspberry-pi-4").probe_options()["external_required"] == ["raspberry-pi-4"]
 
 
 def test_the_total_of_a_board_is_a_list_of_rails_that_do_not_overlap():
