@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgebench.controller.assembly.environment import fingerprint
+from edgebench.controller.assembly.environment import fingerprint, settings_of
 
 NANO = {
     "machine": "aarch64",
@@ -39,3 +39,10 @@ def test_machines_without_these_keep_the_fingerprint_that_they_had():
     facts = {"machine": "x86_64", "kernel": "6.1"}
     nothing = {"software": {"tensorrt": None, "cuda": None}, "power_mode": None, "board": {"module": None}}
     assert fingerprint(facts, "1.31.1", {}) == fingerprint(facts | nothing, "1.31.1", {}) == "9202860290fae46c"
+
+
+def test_a_fans_readings_are_no_setting():
+    pins = {"governor": {"policy0": "performance"}, "power_mode": {"id": 0, "name": "MAXN"}}
+    turning = [pins | {"fan": {"pwm": 80, "rpm": rpm, "profile": "quiet"}} for rpm in (2100, 2140)]
+    assert {fingerprint(NANO, None, settings_of(one)) for one in turning} == {fingerprint(NANO, None, pins)}
+    assert settings_of(None) is None

@@ -53,7 +53,7 @@ def describe_environment(
     sampler = job.sampler
     wall = float(sampler.get("wall_ns") or 0)
     return Environment(
-        fingerprint=fingerprint(job.facts, backend_version, job.prepared.get("pins")),
+        fingerprint=fingerprint(job.facts, backend_version, settings_of(job.prepared.get("pins"))),
         facts=job.facts,
         pins=dict(job.prepared.get("pins") or {}),
         pins_after=dict(job.after.get("pins") or {}),
@@ -87,6 +87,11 @@ def _accelerator_clocks(job: JobEvents) -> dict[str, list[float]]:
         if khz is not None:
             found.setdefault(name, khz)
     return found
+
+
+def settings_of(pins: object) -> object:
+    """The pins without what is a reading: a fan that its board governs never turns at the same speed twice."""
+    return {key: value for key, value in pins.items() if key != "fan"} if isinstance(pins, dict) else pins
 
 
 def fingerprint(facts: dict[str, Any], backend_version: str | None, pins: object) -> str:
