@@ -33,6 +33,8 @@ FAULTS: dict[str, tuple[Place, str]] = {
     "trtexec-unknown-dialect": ("trtexec", "trtexec prints what no release has printed"),
     "build-oom": ("trtexec", "the engine's builder runs out of memory"),
     "op-unsupported": ("trtexec", "TensorRT's parser does not know an operator of the model"),
+    "trtexec-hangs": ("trtexec", "trtexec starts and never ends"),
+    "output-wrong": ("trtexec", "its outputs are not the model's"),
 }
 """Name -> where it strikes, and what it looks like."""
 
