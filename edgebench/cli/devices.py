@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgebench.cli import devices_add, devices_check, devices_discover, devices_setup
+from edgebench.cli import devices_add, devices_calibrate, devices_check, devices_discover, devices_setup
 from edgebench.cli.output import out, tell, write_document
 
 if TYPE_CHECKING:
@@ -170,6 +170,7 @@ def restore(
 
 
 devices_add.register(app)
+devices_calibrate.register(app)
 devices_check.register(app)
 devices_discover.register(app)
 devices_setup.register(app)

@@ -12,6 +12,8 @@ from edgebench.controller.devices import config_dir
 from edgebench.errors import ConfigError
 
 SCHEMA = "edgebench.calibration/1"
+BUSY = 0.1
+"""From this share of foreign load on a calibration is called doubtful."""
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +41,10 @@ class Peak(_Part, frozen=True, kw_only=True):
 
 
 class Calibration(_Part, frozen=True, kw_only=True):
-    """`edgebench.calibration/1`: what one runtime reached on one device."""
+    """`edgebench.calibration/1`: what one runtime reached on one device.
+
+    `foreign_load`: the largest share of all CPU time that others took meanwhile, None where it was not seen.
+    """
 
     schema: Literal["edgebench.calibration/1"] = SCHEMA  # type: ignore[assignment]
     device: str
@@ -51,6 +56,7 @@ class Calibration(_Part, frozen=True, kw_only=True):
     accelerator: str
     threads: int | None = None
     power_mode: str | None = None
+    foreign_load: float | None = None
     compute: list[Peak] = []
     bandwidth: Rate | None = None
     copies: list[Rate] = []

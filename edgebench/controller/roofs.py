@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edgebench.controller.calibrations import Calibration
+from edgebench.controller.calibrations import BUSY, Calibration
 from edgebench.errors import UsageError
 from edgebench.profiles import Profile
 from edgebench.profiles.profile import Compute, Memory
@@ -154,6 +154,8 @@ def _measured(calibration: Calibration | None) -> list[Roof]:
     if calibration is None or calibration.bandwidth is None:
         return []
     where = f"measured {calibration.date[:10]} by {calibration.runtime} on {calibration.accelerator}"
+    if (calibration.foreign_load or 0) >= BUSY:
+        where += f", while others took up to {calibration.foreign_load:.0%} of the CPU"
     bandwidth = calibration.bandwidth.value
     return [Roof(one.precision, one.peak.value, bandwidth, where, None, True) for one in calibration.compute]
 
