@@ -5,9 +5,22 @@ them, or copies in the wrong order, gets wrong numbers.
 """
 
 import ctypes
+import os
+import shutil
+import subprocess
 
 COPY_NS = 10000
 MIB = 1 << 20
+DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
+COMPILER = shutil.which("cc")
+
+
+def compiled(folder, name="libcudart.so.10.2", *flags):
+    """Compile the library of data/cudart.c and return its path."""
+    path = os.path.join(folder, name)
+    source = os.path.join(DATA, "cudart.c")
+    subprocess.check_call([COMPILER, "-shared", "-fPIC", "-O1", "-o", path, source] + list(flags))
+    return path
 
 
 class Stream(object):
