@@ -55,7 +55,7 @@ def test_arithmetic_counts_at_its_best_size_and_ends_when_size_gains_nothing(tmp
     machine = Machine(tmp_path, gops=rates.get)
     found = _arithmetic(machine, "fp32", tuple(rates))
     assert (found.peak.value, found.peak.size) == (pytest.approx(1000.0), 512)
-    assert [rate.size for rate in found.tried] == [128, 256, 512, 1024]
+    assert [rate.size for rate in found.tried] == [128, 256, 512, 1024, 2048]
 
 
 def test_one_size_that_gains_nothing_does_not_end_it(tmp_path):
@@ -149,8 +149,8 @@ def test_an_accelerator_that_is_not_there_is_the_runs_own_word(here):
 def test_a_busy_device_is_called_busy():
     rate = {"value": 10.0, "lo": 9.0, "hi": 11.0, "size": 64.0}
     found = {"device": "d", "simulated": True, "runtime": "r 1", "accelerator": "cpu", "power_mode": "5W",
-             "date": "now", "bandwidth": rate | {"value": 5.0, "lo": None}, "compute": [{"precision": "fp32", "peak": rate}],
-             "foreign_load": 0.5}  # fmt: skip
+             "date": "now", "bandwidth": rate | {"value": 5.0, "lo": None},
+             "compute": [{"precision": "fp32", "peak": rate}], "foreign_load": 0.5}  # fmt: skip
     lines = calibration_lines(found)
     assert lines[0] == "d, simulated: r 1 on cpu, power mode 5W, now"
     assert lines[1] == "  memory  5 GB/s, arrays of 64 MiB"
