@@ -1,8 +1,9 @@
 """Plays trtexec: a program of one dialect, written from the captured samples and NVIDIA's published sources.
 
 `settings.json` beside the program says: dialect "7" | "8.2" | "10"; sm; compute_ms; and faults: `fail` (lines to print
-before FAILED), `hang` ("build" or "run"), `mumble`, `die` (a signal in the run), `warmups`, `short_export`. The model is
-a text file: "affine" runs y = 2x + 1 on the one input x, "op NAME" cannot be parsed. What it did stands in truth.json.
+before FAILED), `hang` ("build" or "run"), `mumble`, `die` (a signal in the run), `warmups`, `short_export`. The
+model is a text file: "affine" runs y = 2x + 1 on the one input x, "op NAME" cannot be parsed. truth.json
+tells what was done.
 """
 
 import json

@@ -23,7 +23,7 @@ FORMATS = (
 NARROW = ("int4", "fp8", "int8", "bf16", "fp16")
 TF32 = re.compile(r"tf32", re.IGNORECASE)
 REFORMAT = re.compile(r"^Reformatting CopyNode|reformat", re.IGNORECASE)
-COPY = re.compile(r"copy|^Memcpy|memset", re.IGNORECASE)
+COPY = re.compile(r" copy$|^(memcpy|memset)\b", re.IGNORECASE)
 DLA = re.compile(r"^\{ForeignNode\[.*\}$|\bDLA\b", re.IGNORECASE)
 ONNX_LAYER = re.compile(r"\[ONNX Layer: ([^\]\x1e\x1f]+)\]")
 UNNAMED = re.compile(r"^\(Unnamed Layer\* \d+\)")
@@ -47,7 +47,8 @@ def precision_of(layer):
 
 
 def _tensors(layer, key):
-    return [one for one in layer.get(key) or [] if isinstance(one, dict)]
+    told = layer.get(key)
+    return [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
 
 
 def _format(text):
@@ -64,7 +65,7 @@ def kind_of(name, layer_type):
     if layer_type is None and REFORMAT.match(name):
         return "reformat"
     copies = (layer_type or "").lower() in ("copy", "memcpy", "nocopy", "h2dcopy", "d2hcopy", "shapehosttodevice")
-    return "copy" if copies or (layer_type is None and COPY.match(name)) else "compute"
+    return "copy" if copies or (layer_type is None and COPY.search(name)) else "compute"
 
 
 def nodes_of(name, metadata):
