@@ -13,6 +13,7 @@ from .setting import NotSet
 CURRENT = re.compile(r"NV Power Mode\s*:\s*(\S[^\r\n]*?)\s*$", re.M)
 ID_LINE = re.compile(r"^[ \t]*(\d+)[ \t]*\r?$", re.M)
 LISTED = re.compile(r"POWER_MODEL:\s*ID=(\d+)\s+NAME=(\S+)")
+NAME = "power mode"
 PROMPT = re.compile(r"reboot required|reboot now\?|enter yes/yes", re.I)
 
 
@@ -101,23 +102,36 @@ def change(scene, wanted, allow_reboot=False, rebooting=lambda mode: None):
 
 
 def _set(scene, program, before, mode, answer=None):
-    """Set a mode by the journal; return None where it is set now, else what nvpmodel said. Raises NotSet."""
+    """Set a mode by the journal; return None where it is set now, else what nvpmodel said. Raises NotSet.
+
+    A mode set before in the same session is not what is put back: the entry keeps what the first one found.
+    """
+    earlier = [entry for entry in scene.journal.entries() if entry["path"] == NAME]
+    first = earlier[0] if earlier else _way_back(program, before)
     entry, said = scene.perform(
-        "power mode",
-        before["name"],
+        NAME,
+        first["old"],
         mode["name"],
         do=[program, "-m", str(mode["id"])],
-        undo=[program, "-m", str(before["id"])],
+        undo=first["undo"],
         answer=answer,
-        reboot=answer is not None,
-        holds={"argv": [program, "-q"], "pattern": r"(?m)^[ \t]*%d[ \t]*\r?$" % before["id"]},
+        reboot=answer is not None or any(entry.get("reboot") for entry in earlier),
+        holds=first["holds"],
     )
     after = current(scene.root)
-    if after is not None and after["id"] == mode["id"]:
-        return None
-    if after == before and answer is None:
-        scene.journal.forget(entry)
-    return said.text or "nvpmodel said nothing and set nothing"
+    is_set = after is not None and after["id"] == mode["id"]
+    nothing_done = not is_set and after == before and answer is None
+    for other in [entry] if nothing_done else earlier:
+        scene.journal.forget(other)
+    return None if is_set else said.text or "nvpmodel said nothing and set nothing"
+
+
+def _way_back(program, mode):
+    return {
+        "old": mode["name"],
+        "undo": [program, "-m", str(mode["id"])],
+        "holds": {"argv": [program, "-q"], "pattern": r"(?m)^[ \t]*%d[ \t]*\r?$" % mode["id"]},
+    }
 
 
 def _why(text):

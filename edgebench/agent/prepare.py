@@ -70,7 +70,7 @@ class Preparation(object):
 
     def _set(self, scene, key, setting):
         value = self._asked[key]
-        before = len(self._journal.entries())
+        before = self._journal.entries()
         try:
             held = setting(self, scene, str(value))
         except NotSet as why:
@@ -79,7 +79,7 @@ class Preparation(object):
             self._warn(why.code, "%s=%s could not be pinned: %s" % (key, value, why))
             held = []
         self._held.extend(held)
-        for entry in self._journal.entries()[before:]:
+        for entry in [one for one in self._journal.entries() if one not in before]:
             self.done.append({"key": key, "path": entry["path"], "old": entry["old"], "new": entry["new"]})
 
     def _open_rails(self, scene):

@@ -58,8 +58,13 @@ def restore_device(session: DeviceSession, *, force: bool, allow_reboot: bool = 
     if said is None:
         raise DeviceLost(session.entry.name, "the agent did not say what it put back")
     stopped = next((event for event in events if event["ev"] == "stopped"), None)
+    name = session.entry.name
+    failed = [
+        {**one, "why": str(one.get("why")).replace("restore NAME ", f"restore {name} ")}
+        for one in said.get("failed") or ()
+    ]
     return Restored(
         tuple(said.get("entries") or ()),
-        tuple(said.get("failed") or ()),
+        tuple(failed),
         {key: stopped.get(key) for key in ("job", "how")} if stopped else None,
     )

@@ -145,6 +145,31 @@ class Changing(jetson_tree.JetsonCase):
         self.assertEqual(self.mode(), 0)
         self.assertEqual((len(self.book().restore()[0]), self.book().entries()), (1, []))
 
+    def test_a_second_mode_of_a_session_is_put_back_to_what_the_first_found(self):
+        powermode.change(self.scene(), "5W")
+        self.put("state/reboots", "")
+        powermode.change(self.scene(), "15W")
+        self.assertEqual([(one["old"], one["new"]) for one in self.book().entries()], [("MAXN", "15W")])
+        self.assertEqual((len(self.book().restore()[0]), self.mode()), (1, 0))
+
+    def test_two_restarts_of_a_session_are_put_back_by_one(self):
+        for wanted, reboots in (("15W", "2\n"), ("5W", "1\n")):
+            self.put("state/reboots", reboots)
+            powermode.change(self.scene(), wanted, allow_reboot=True)
+            self.reboot()
+        self.assertEqual(self.mode(), 1)
+        self.put("state/reboots", "0\n")
+        self.assertEqual(len(self.book().restore(journal.DO)[1]), 1)
+        self.reboot()
+        self.assertEqual((len(self.book().restore(journal.TELL)[0]), self.mode()), (1, 0))
+
+    def test_a_live_change_after_a_restart_waits_for_the_restart_back(self):
+        powermode.change(self.scene(), "15W", allow_reboot=True)
+        self.reboot()
+        powermode.change(self.scene(), "5W")
+        self.assertEqual((self.book().restore(), self.mode()), (([], []), 1))
+        self.assertEqual([(one["old"], one["reboot"]) for one in self.book().entries()], [("MAXN", True)])
+
 
 if __name__ == "__main__":
     unittest.main()

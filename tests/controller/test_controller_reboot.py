@@ -134,6 +134,7 @@ def test_without_leave_to_restart_the_way_back_is_told(board):
         done = restore_device(device, force=False)
         (line,) = done.lines()
         assert "power mode could not be put back: it takes a reboot" in line
+        assert "`edgebench devices restore board --allow-reboot`" in line
         assert f"by hand: `sudo {board.path('/usr/bin/nvpmodel')} -m 0`" in line
         assert board.mode() == 2
 
