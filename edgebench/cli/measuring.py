@@ -54,7 +54,7 @@ def measure(job: Job) -> int:
     _check_detach(job, requests)
     with open_store(job.store) as store:
         _check_parent(store, job.options.parent)
-        results = _on_devices(store, entries, requests, detach=job.detach)
+        results = _on_devices(job, store, entries, requests)
         _show(job, store, results)
     return exit_code(results)
 
@@ -64,6 +64,9 @@ def _check_detach(job: Job, requests: Sequence[RowRequest]) -> None:
     if job.detach and len(requests) > 1:
         text = f"--detach leaves one variant to a device; {len(requests)} were asked for"
         raise UsageError(text, hint="run them one after the other, or without --detach")
+    if job.detach and job.allow_reboot:
+        text = "--allow-reboot waits to restart the board again at the end; --detach does not wait"
+        raise UsageError(text, hint="leave one of them out")
 
 
 def _check_kind(job: Job, entries: Sequence[DeviceEntry]) -> None:
@@ -95,13 +98,14 @@ def _check_parent(store: Store, parent: str | None) -> None:
 
 
 def _on_devices(
-    store: Store, entries: Sequence[DeviceEntry], requests: Sequence[RowRequest], *, detach: bool
+    job: Job, store: Store, entries: Sequence[DeviceEntry], requests: Sequence[RowRequest]
 ) -> list[DeviceResult]:
     results = []
     for entry in entries:
         view = make_view({entry.name} if entry.transport == "local" else set(), progress=verbosity() >= 0)
         try:
-            results.append(run_on_device(Executor(store, view, detach=detach), entry, requests))
+            executor = Executor(store, view, detach=job.detach, allow_reboot=job.allow_reboot)
+            results.append(run_on_device(executor, entry, requests))
         finally:
             view.close()
         if results[-1].error is not None:

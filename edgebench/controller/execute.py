@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -46,7 +47,8 @@ class DeviceResult:
 class Executor:
     """Where results go, who watches, how devices are reached, and after what silence (s) a link counts as stalled.
 
-    `detach`: a row is started and left to the device; whoever has it next collects the report.
+    `detach`: a row is started and left to the device; whoever has it next collects the report. `allow_reboot`: a board
+    may be restarted for a power mode, before its rows and after them.
     """
 
     store: Store
@@ -54,6 +56,7 @@ class Executor:
     connect: Connect | None = None
     silence_s: float = SILENCE_S
     detach: bool = False
+    allow_reboot: bool = False
 
 
 def run_on_device(executor: Executor, entry: DeviceEntry, requests: Sequence[RowRequest]) -> DeviceResult:
@@ -83,12 +86,41 @@ def _run_session(
     try:
         persist(device, executor.view, lambda: await_device(device, executor.view))
         persist(device, executor.view, lambda: collect_leftovers(device, executor.store, executor.view))
-        for request in requests:
-            tried += 1
-            result.runs.append(_run_row(executor, device, session, request))
+        with _power_mode(executor, device, requests):
+            for request in requests:
+                tried += 1
+                result.runs.append(_run_row(executor, device, session, request))
     except (KeyboardInterrupt, DeviceError) as error:
         result.runs = _give_up(executor, device, session, requests, tried, error)
         raise
+
+
+@contextmanager
+def _power_mode(executor: Executor, device: DeviceSession, requests: Sequence[RowRequest]) -> Iterator[None]:
+    """Around the rows: a power mode that takes a restart of the board, where that is allowed; every other is a row's.
+
+    An interrupt or a lost device leaves it as it is, and says how it is put back. Raises `DeviceLost`, `DeviceUnfit`.
+    """
+    wanted = next((row.prepare["power-mode"] for row in requests if "power-mode" in row.prepare), None)
+    if wanted is None or not executor.allow_reboot or device.client.is_shell:
+        yield
+        return
+    from edgebench.controller.reboot import put_back, set_power_mode
+
+    name = device.entry.name
+    change = set_power_mode(device, wanted)
+    if change.refused:
+        executor.view.tell(f"{name}: power mode {wanted} could not be set: {change.refused}")
+    try:
+        yield
+    except BaseException:
+        if change.rebooted:
+            executor.view.tell(
+                f"{name}: still in power mode {wanted}: `edgebench devices restore {name} --allow-reboot`"
+            )
+        raise
+    if change.rebooted:
+        put_back(device)
 
 
 def _run_row(executor: Executor, device: DeviceSession, session: Session, request: RowRequest) -> Run:
