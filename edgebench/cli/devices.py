@@ -140,6 +140,9 @@ def remove(name: Name) -> None:
 def restore(
     name: Name,
     force: Annotated[bool, typer.Option("--force", help="End the session that holds the device first.")] = False,
+    allow_reboot: Annotated[
+        bool, typer.Option("--allow-reboot", help="Restart a board whose power mode takes that.")
+    ] = False,
     store: Annotated[str | None, typer.Option(metavar="URL", help="The results store.")] = None,
     document: Json = None,
 ) -> None:
@@ -149,6 +152,7 @@ def restore(
     """
     from edgebench.controller.collect import collect_leftovers
     from edgebench.controller.devices import load_devices, select_device
+    from edgebench.controller.reboot import put_back
     from edgebench.controller.restore import restore_device
     from edgebench.controller.session import DeviceSession
     from edgebench.controller.view import SilentView
@@ -156,7 +160,7 @@ def restore(
 
     entry = select_device(name, load_devices())
     with DeviceSession(entry, SilentView()) as session, open_store(store) as results:
-        done = restore_device(session, force=force)
+        done = put_back(session, force=force) if allow_reboot else restore_device(session, force=force)
         collected = collect_leftovers(session, results, SilentView())
     if document:
         ids = [run.id for run in collected]
