@@ -15,14 +15,20 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Simulated devices.\n\nExample: edgebench mock start jetson-nano")
 
+LOCAL = {"localhost": "a PC: energy counters, one thermal zone"}
+"""Profile -> what it shows; it is this machine with a tree of made-up sensors."""
+
 BOARDS = {
-    "localhost": ("rapl", "a PC: energy counters, one thermal zone"),
-    "jetson-nano": ("iio", "JetPack 4's power monitor, three thermal zones"),
-    "jetson-orin-nano": ("hwmon", "JetPack 6's power monitor, three thermal zones"),
-    "jetson-agx-orin": ("agx-orin", "two power monitors with unconnected channels"),
-    "jetson-thor": ("thor", "input power in uW, a gated rail, a zone that cannot be read"),
+    "jetson-nano": "JetPack 4: rails that only root reads, nvpmodel, jetson_clocks, tegrastats, trtexec",
+    "jetson-nano-2gb": "JetPack 4, no power monitor at all",
+    "jetson-xavier-nx": "JetPack 5, nine power modes",
+    "jetson-orin-nano": "JetPack 6: rails in hwmon, over-current counters, a mode that needs a reboot",
+    "jetson-agx-orin": "JetPack 5: two power monitors with unconnected channels",
+    "jetson-thor": "JetPack 7: input power in uW, a zone that cannot be read",
+    "raspberry-pi-5": "vcgencmd with the power chip's readings",
+    "raspberry-pi-4": "vcgencmd, no power sensor",
 }
-"""Profile -> the fake board's form, and what it shows."""
+"""Profile -> what the simulated board shows; they are reached through an SSH server of their own."""
 
 PHONES = {
     "oneplus-7t": "a phone: gauge in mA once a second, GPU delegate, NNAPI that refuses",
@@ -37,24 +43,27 @@ PID = "server.pid"
 
 @app.command("list")
 def list_() -> None:
-    """List the devices that can be simulated, and the faults that a phone can be given.
+    """List the devices that can be simulated, and the faults that boards and phones can be given.
 
     Example: edgebench mock list
     """
     from rich.table import Table
 
     from edgebench.cli.output import out
-    from edgebench.mock.phone.faults import FAULTS
+    from edgebench.mock.jetson.faults import FAULTS as OF_BOARDS
+    from edgebench.mock.phone.faults import FAULTS as OF_PHONES
 
-    table = Table.grid(padding=(0, 2))
-    for profile, text in {**{name: text for name, (_, text) in BOARDS.items()}, **PHONES}.items():
-        table.add_row(f"[bold]{profile}[/]", text)
-    out().print(table)
+    def show(rows: dict[str, str]) -> None:
+        table = Table.grid(padding=(0, 2))
+        for name, text in rows.items():
+            table.add_row(f"[bold]{name}[/]", text)
+        out().print(table)
+
+    show(LOCAL | BOARDS | PHONES)
+    out().print("faults of a board: --fault NAME, NAME@12s (from its second 12 on), NAME@3 (its third command)")
+    show({name: text for name, (_, text) in OF_BOARDS.items()})
     out().print("faults of a phone: --fault NAME, NAME@12s (from its second 12 on), NAME@3 (its third push or run)")
-    faults = Table.grid(padding=(0, 2))
-    for name, (_, text) in FAULTS.items():
-        faults.add_row(f"[bold]{name}[/]", text)
-    out().print(faults)
+    show({name: text for name, (_, text) in OF_PHONES.items()})
 
 
 @app.command()
@@ -64,26 +73,29 @@ def start(
     speed: Annotated[float, typer.Option(min=0.01, help="Seconds of the device in one of ours.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Of its sensors' noise.")] = 0,
     fault: Annotated[
-        list[str] | None, typer.Option(metavar="NAME[@WHEN]", help="Of a phone; `edgebench mock list` names them.")
+        list[str] | None,
+        typer.Option(metavar="NAME[@WHEN]", help="Of a board or phone; `edgebench mock list` names them."),
     ] = None,
     json: Annotated[str | None, typer.Option(metavar="PATH|-", help="The device as one line of JSON.")] = None,
 ) -> None:
     """Serve a simulated device, registered while this runs; Ctrl-C ends it.
 
-    A board computes on this machine; sensors and clocks are simulated, power follows this machine's load. A phone is
-    simulated as a whole and connected to the adb server; its latencies are made up too. Rows get grade D.
+    A board is reached by SSH and computes on this machine, all but TensorRT: sensors, clocks and its vendor's programs
+    are simulated, power follows what its processes do. A phone is simulated as a whole and connected to the adb server;
+    its latencies are made up too. Rows get grade D.
 
-    Example: edgebench mock start localhost
+    Example: edgebench mock start jetson-nano
     """
     import signal
     from tempfile import TemporaryDirectory
 
     from edgebench.errors import UnknownName, UsageError
 
-    if profile not in BOARDS and profile not in PHONES:
-        raise UnknownName("simulated device", profile, [*BOARDS, *PHONES])
-    if fault and profile in BOARDS:
-        raise UsageError(f"{profile} knows no faults", hint=f"phones do: {', '.join(PHONES)}")
+    known = LOCAL | BOARDS | PHONES
+    if profile not in known:
+        raise UnknownName("simulated device", profile, known)
+    if fault and profile in LOCAL:
+        raise UsageError(f"{profile} knows no faults", hint=f"boards and phones do: {', '.join(BOARDS | PHONES)}")
     with TemporaryDirectory(prefix="edgebench-mock-") as folder, ExitStack() as stack:
         place = Path(folder)
         entry = _entry(name or f"mock-{profile}", profile, place)
@@ -92,8 +104,12 @@ def start(
                 from edgebench.cli.mock_phones import serve_phone
 
                 entry = serve_phone(stack, entry, place, faults=fault or [], speed=speed, seed=seed)
+            elif profile in BOARDS:
+                from edgebench.cli.mock_boards import serve_board
+
+                entry = serve_board(stack, entry, place, faults=fault or [], speed=speed, seed=seed)
             else:
-                _serve_board(stack, entry, speed, seed)
+                _serve_local(stack, entry, speed, seed)
             stack.enter_context(_registered(entry))
             _tell(entry, json)
             signal.pause()
@@ -101,14 +117,13 @@ def start(
             return
 
 
-def _serve_board(stack: ExitStack, entry: DeviceEntry, speed: float, seed: int) -> None:
-    """A board that lives until the stack is closed."""
+def _serve_local(stack: ExitStack, entry: DeviceEntry, speed: float, seed: int) -> None:
+    """A tree of made-up sensors that lives until the stack is closed."""
     from edgebench.mock.following import following_schedule
     from edgebench.mock.living import Living
     from edgebench.mock.sysfs import FakeBoard
 
-    form, _ = BOARDS[str(entry.profile)]
-    board = stack.enter_context(FakeBoard(entry.root, form, seed=seed, load=following_schedule()))
+    board = stack.enter_context(FakeBoard(entry.root, "rapl", seed=seed, load=following_schedule()))
     stack.enter_context(Living(board, speed=speed, seed=seed))
 
 
@@ -157,6 +172,9 @@ def _tell(entry: DeviceEntry, json: str | None) -> None:
 
     if json is not None:
         served = {"device": entry.name, "profile": entry.profile, "simulated": True, "root": entry.root}
+        if entry.transport == "ssh":
+            served |= {"host": entry.host, "port": entry.port, "user": entry.user, "key": entry.key,
+                       "known_hosts": entry.known_hosts, "home": entry.home}  # fmt: skip
         if entry.serial:
             served |= {"serial": entry.serial, "server": entry.server, "home": entry.home}
         write_document(encoder.dumps(served | {"pid": os.getpid()}), json)

@@ -48,7 +48,7 @@ class Body:
     """A device that draws what its schedule asks for, warms up and slows down.
 
     Its state at `now_ms`: `watts` (of the last millisecond), `joules` (since the start), `celsius`, `throttle_level`,
-    `throttle_events` (lowerings so far) and `clock_share`.
+    `throttle_events` (lowerings so far), `throttled_at_s` (when each of them was) and `clock_share`.
     """
 
     def __init__(self, schedule: Schedule, heat: Heat, rng: np.random.Generator, noise: float = 0.01) -> None:
@@ -60,6 +60,7 @@ class Body:
         self.celsius = heat.ambient_c + heat.ohm_c_per_w * schedule.idle_w
         self.throttle_level = 0
         self.throttle_events = 0
+        self.throttled_at_s: list[float] = []
         self._rng = rng
         self._noise = noise
         self._since_step_s = 0.0
@@ -117,5 +118,6 @@ class Body:
         if self.celsius > self.heat.trip_c and self.throttle_level < self.heat.levels:
             self.throttle_level += 1
             self.throttle_events += 1
+            self.throttled_at_s.append(self.now_ms / 1000)
         elif self.celsius < self.heat.trip_c - self.heat.hysteresis_c and self.throttle_level > 0:
             self.throttle_level -= 1

@@ -15,6 +15,7 @@ ZONES_R36 = ("cpu-thermal", "tj-thermal", "cv0-thermal")
 
 # (rewritten with every millisecond, rewritten now and then)
 Sensors = tuple[list[Sensor], list[Sensor]]
+Form = Callable[[Tree, np.random.Generator], Sensors]
 
 
 def _jetson(tree: Tree, zones: tuple[str, ...], gated: tuple[str, ...] = ()) -> list[Sensor]:
@@ -88,7 +89,7 @@ def _none(tree: Tree, rng: np.random.Generator) -> Sensors:
     return [], [machine.Proc(tree)]
 
 
-FORMS: dict[str, Callable[[Tree, np.random.Generator], Sensors]] = {
+FORMS: dict[str, Form] = {
     "iio": _iio,
     "hwmon": _hwmon,
     "hwmon-bare": _hwmon_bare,

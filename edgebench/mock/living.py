@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from edgebench.mock.body import Truth
@@ -23,7 +25,7 @@ class Living:
         self._speed = speed
         self._tick_s = tick_s
         self._rng = random.Random(seed)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._live, name="fake-board", daemon=True)
         self._began_ns = 0
@@ -51,6 +53,13 @@ class Living:
         with self._lock:
             self._catch_up()
             return self.board.truth_ns(self.board_ns(begin_ns), self.board_ns(end_ns))
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """A block in which the board is at the present time and stays there."""
+        with self._lock:
+            self._catch_up()
+            yield
 
     def _live(self) -> None:
         while not self._over.wait(self._tick_s * self._rng.uniform(0.5, 1.5)):

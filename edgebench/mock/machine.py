@@ -15,7 +15,9 @@ THERMAL = "sys/class/thermal"
 class Zones:
     """Thermal zones: the body's temperature under the board's names, and the placeholders real boards show."""
 
-    def __init__(self, tree: Tree, names: tuple[str, ...], gated: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, tree: Tree, names: tuple[str, ...], gated: tuple[str, ...] = (), dead: tuple[str, ...] = ()
+    ) -> None:
         self._cells = []
         for index, name in enumerate(names + gated):
             tree.fixed(f"{THERMAL}/thermal_zone{index}/type", name)
@@ -24,7 +26,7 @@ class Zones:
                 tree.unreadable(path)
             elif name == "PMIC-Die":
                 tree.fixed(path, 100000)
-            elif name.startswith("cv"):
+            elif name.lower().startswith("cv") or name in dead:
                 tree.fixed(path, -256000)
             else:
                 self._cells.append(tree.cell(path, 0))

@@ -16,12 +16,16 @@ SHUNT_STEP_UV = 40
 
 @dataclass(frozen=True)
 class Rail:
-    """A supply rail: `share` of the board's true power runs through it, at `volts`, over a shunt of `shunt_mohm`."""
+    """A supply rail: `share` of the board's true power runs through it, at `volts`, over a shunt of `shunt_mohm`.
+
+    `offset_steps` are added to what it reads: an amplifier's offset makes an idle rail negative.
+    """
 
     label: str
     share: float
     volts: float = 5.0
     shunt_mohm: int = 5
+    offset_steps: int = 0
 
     @property
     def step_ma(self) -> float:
@@ -37,19 +41,23 @@ class Sensor(Protocol):
 
 
 class Converter:
-    """The analogue side of one rail: volts and amperes in the chip's steps, with its noise of one step at times."""
+    """The analogue side of one rail: volts and amperes in the chip's steps, with its noise of one step at times.
+
+    `sag_v`: by how much the supply has sagged.
+    """
 
     def __init__(self, rail: Rail, rng: np.random.Generator) -> None:
         self._rail = rail
         self._rng = rng
+        self.sag_v = 0.0
 
     def read(self, watts: float) -> tuple[int, int]:
         """Return (mV, mA) for the board's true power. A rail without load may read one step below zero."""
         rail = self._rail
         amps = watts * rail.share / rail.volts
-        volts = rail.volts - 0.02 * amps
+        volts = rail.volts - 0.02 * amps - self.sag_v
         steps = round(watts * rail.share / volts * 1000 / rail.step_ma)
-        steps += int(self._rng.choice((-1, 0, 1), p=(0.1, 0.8, 0.1)))
+        steps += int(self._rng.choice((-1, 0, 1), p=(0.1, 0.8, 0.1))) + rail.offset_steps
         return round(volts * 1000 / BUS_STEP_MV) * BUS_STEP_MV, round(steps * rail.step_ma)
 
 
@@ -61,11 +69,17 @@ class IioIna3221:
     ) -> None:
         folder = f"sys/bus/i2c/drivers/ina3221x/{address}/iio:device{device}"
         tree.fixed(f"{folder}/name", "ina3221x")
+        self.folder = folder
         self._channels = []
         for index, rail in enumerate(rails):
             tree.fixed(f"{folder}/rail_name_{index}", rail.label)
             names = (f"in_voltage{index}_input", f"in_current{index}_input", f"in_power{index}_input")
             self._channels.append((Converter(rail, rng), [tree.cell(f"{folder}/{name}", 0) for name in names]))
+
+    @property
+    def converters(self) -> list[Converter]:
+        """Of its channels, in order."""
+        return [converter for converter, _ in self._channels]
 
     def show(self, body: Body) -> None:
         """Write mV, mA and mW of each channel."""
@@ -90,6 +104,7 @@ class HwmonIna3221:
     ) -> None:
         folder = f"sys/bus/i2c/drivers/ina3221/{address}/hwmon/hwmon{number}"
         tree.fixed(f"{folder}/name", "ina3221")
+        self.folder = folder
         self._channels = []
         for index, rail in enumerate(rails, start=1):
             if labels:
@@ -102,6 +117,11 @@ class HwmonIna3221:
             tree.fixed(f"{folder}/in7_label", "sum of shunt voltages")
         tree.fixed(f"{folder}/in7_input", 120)
         tree.fixed(f"{folder}/curr4_input", 9999)
+
+    @property
+    def converters(self) -> list[Converter]:
+        """Of its channels, in order."""
+        return [converter for converter, _ in self._channels]
 
     def show(self, body: Body) -> None:
         """Write mV and mA of each channel."""
@@ -118,8 +138,14 @@ class HwmonPower:
         folder = f"sys/class/hwmon/hwmon{number}"
         tree.fixed(f"{folder}/name", chip)
         tree.fixed(f"{folder}/label", rail.label)
+        self.folder = folder
         self._converter = Converter(rail, rng)
         self._power = tree.cell(f"{folder}/power1_input", 0)
+
+    @property
+    def converters(self) -> list[Converter]:
+        """Of its one channel."""
+        return [self._converter]
 
     def show(self, body: Body) -> None:
         """Write the power."""

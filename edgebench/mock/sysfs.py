@@ -10,7 +10,7 @@ import numpy as np
 
 from edgebench.mock.body import Body, Heat, Truth
 from edgebench.mock.cells import Tree
-from edgebench.mock.forms import FORMS
+from edgebench.mock.forms import FORMS, Form
 from edgebench.mock.workload import Schedule
 
 SLOW_MS = 100  # temperatures and the like are rewritten this often
@@ -19,30 +19,30 @@ SLOW_MS = 100  # temperatures and the like are rewritten this often
 class FakeBoard:
     """A simulated board below `folder`, which is the `root` of probes and jobs.
 
-    `form` is one of `FORMS`. Everything random comes from `seed` (also the hwmon numbers, which move between boots).
+    `form` is one of `FORMS`, or a form of its own kind. Everything random comes from `seed` (also the hwmon numbers,
+    which move between boots).
     Time stands still until `advance`; `monotonic_ns` is the board's own clock, beginning at `start_ns`.
     """
 
     def __init__(
         self,
         folder: str | os.PathLike[str],
-        form: str = "iio",
+        form: str | Form = "iio",
         *,
         seed: int = 0,
         load: Schedule | None = None,
         heat: Heat | None = None,
         start_ns: int = 1_000_000_000,
     ) -> None:
-        if form not in FORMS:
+        if isinstance(form, str) and form not in FORMS:
             raise ValueError(f"unknown form {form!r}; there are {', '.join(FORMS)}")
         self.root = str(folder)
-        self.form = form
         self.start_ns = start_ns
         self._elapsed_ns = 0
         self._rng = np.random.default_rng(seed)
         self._tree = Tree(Path(folder))
         self._body = Body(load or Schedule(), heat or Heat(), self._rng)
-        self._fast, self._slow = FORMS[form](self._tree, self._rng)
+        self._fast, self._slow = (FORMS[form] if isinstance(form, str) else form)(self._tree, self._rng)
         self._slow_due_ms = 0
         self._show()
 
@@ -76,6 +76,11 @@ class FakeBoard:
     def celsius(self) -> float:
         """The true temperature."""
         return self._body.celsius
+
+    @property
+    def throttled_at_ns(self) -> tuple[int, ...]:
+        """When the clock was lowered, each time, as `monotonic_ns`."""
+        return tuple(self.start_ns + round(seconds * 1e9) for seconds in self._body.throttled_at_s)
 
     @property
     def throttle_level(self) -> int:

@@ -19,6 +19,7 @@ from typing import Protocol
 
 from edgebench.mock.jetson.facts import BoardFacts
 from edgebench.mock.jetson.faults import Faults
+from edgebench.mock.jetson.powers import Powers
 from edgebench.mock.phone.loads import Work
 
 
@@ -94,8 +95,18 @@ class Board(Protocol):
     def share(self, kind: str) -> float:
         """The present clock of the "cpu" or "gpu" as a share of the board's highest: mode, governor and throttling."""
 
+    def forget(self, who: object) -> None:
+        """`who` is no more: nothing drawn, nothing held."""
+
     def moment(self, name: str) -> None:
         """Say that a moment has come (`faults.BUILD`): faults that wait for it strike."""
+
+    @property
+    def powers(self) -> Powers:
+        """What the vendor's programs do to it, and see of it."""
+
+    def reboot(self) -> None:
+        """It goes down, and comes back."""
 
 
 Handler = Callable[[Call, Line, Board], int]

@@ -1,0 +1,148 @@
+"""The SSH server of a simulated board, on a loopback port."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+import paramiko
+
+from edgebench.mock.jetson.ssh.files import Disk, Files
+from edgebench.mock.jetson.ssh.keys import Keys, known_line
+from edgebench.mock.jetson.ssh.session import Shell, attend, start
+
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+
+
+class Host(Protocol):
+    """The board, as its SSH server needs it."""
+
+    @property
+    def user(self) -> str:
+        """Who may log in."""
+
+    @property
+    def shell(self) -> Shell:
+        """Where commands run."""
+
+    @property
+    def disk(self) -> Disk:
+        """What SFTP may touch."""
+
+    def commanded(self, command: bytes) -> bool:
+        """A command has come. Returns False where the link breaks instead."""
+
+
+class _Door(paramiko.ServerInterface):  # type: ignore[misc]  # paramiko is untyped
+    """One connection: its user's key, commands, SFTP. What is not defined here, paramiko refuses."""
+
+    def __init__(self, host: Host, key: paramiko.PKey) -> None:
+        self._host, self._key = host, key
+
+    def get_allowed_auths(self, username: str) -> str:
+        """Keys alone."""
+        return "publickey"
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        """The one key of the one user."""
+        known = username == self._host.user and key == self._key
+        return int(paramiko.AUTH_SUCCESSFUL if known else paramiko.AUTH_FAILED)
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        """Sessions alone: no forwarding."""
+        if kind == "session":
+            return int(paramiko.OPEN_SUCCEEDED)
+        return int(paramiko.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED)
+
+    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        """Start a command."""
+        if not self._host.commanded(command):
+            return False
+        try:
+            process = start(command, self._host.shell)
+        except OSError:
+            return False
+        threading.Thread(target=attend, args=(process, channel), name="board-command", daemon=True).start()
+        return True
+
+
+class SshServer:
+    """Listens from `with` until its end. `cut` breaks every connection, `pause` also takes no new ones for a while."""
+
+    def __init__(self, host: Host, keys: Keys) -> None:
+        self._host, self._keys = host, keys
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._transports: set[paramiko.Transport] = set()
+        self._lock = threading.Lock()
+        self._is_down = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="board-ssh", daemon=True)
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        port: int = self._listener.getsockname()[1]
+        return port
+
+    def write_known_hosts(self, path: Path) -> None:
+        """The file by which a client knows it."""
+        path.write_text(known_line(self.port, self._keys.host), encoding="ascii")
+
+    def cut(self) -> None:
+        """Break every connection, without a word."""
+        with self._lock:
+            transports, self._transports = self._transports, set()
+        for transport in transports:
+            _break(transport)
+
+    def go_down(self) -> None:
+        """Break every connection and hang up on new ones, as a board that reboots."""
+        self._is_down.set()
+        self.cut()
+
+    def come_up(self) -> None:
+        """Answer again."""
+        self._is_down.clear()
+
+    def __enter__(self) -> SshServer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+        self.cut()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            if self._is_down.is_set():
+                connection.close()
+                continue
+            threading.Thread(target=self._greet, args=(connection,), name="board-greeting", daemon=True).start()
+
+    def _greet(self, connection: socket.socket) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        transport = paramiko.Transport(connection)
+        transport.add_server_key(self._keys.host)
+        transport.set_subsystem_handler("sftp", paramiko.SFTPServer, Files, self._host.disk)
+        with self._lock:
+            self._transports = {other for other in self._transports if other.is_active()} | {transport}
+        try:
+            transport.start_server(server=_Door(self._host, self._keys.login))
+        except (paramiko.SSHException, EOFError, OSError):
+            _break(transport)
+
+
+def _break(transport: paramiko.Transport) -> None:
+    """End the bytes first, so that nothing polite is said."""
+    with suppress(OSError):
+        transport.sock.shutdown(socket.SHUT_RDWR)
+    transport.close()
