@@ -12,10 +12,11 @@ from .setting import NotSet, Scene
 
 
 def set_mode(options, say):
-    """`set-mode MODE --home H --root R [--allow-reboot]`: set it between jobs, which is how a reboot survives.
+    """`set-mode MODE --home H --root R [--allow-reboot]`: set a mode that takes a reboot, which no job could outlive.
 
-    `rebooting` {mode, before} comes before the board goes down; `mode` {mode, before, now, refused} ends it, `refused`
-    {code, message} where it could not be set. Raises NotSet for a mode that takes a reboot which is not allowed,
+    One that can be set live is tried and put back: jobs set it themselves (`live`). `rebooting` {mode, before} comes
+    before the board goes down; `mode` {mode, before, live, refused} ends it, `refused` {code, message} where it could
+    not be set. Raises NotSet for a mode that takes a reboot which is not allowed,
     Locked where a job holds the device.
     """
     lease = Lease(options.home, agent_clock.Clock())
@@ -32,19 +33,21 @@ def _set_mode(options, say):
 
     before = powermode.current(options.root)
     scene = Scene("set-mode", options.root, Journal(options.home), warn, no_pause, agent_clock.monotonic_ns())
-    mode, refused = None, None
+    mode, refused, going = None, None, []
+
+    def rebooting(mode):
+        going.append(mode)
+        say.emit("rebooting", mode=mode, before=before)
+
     try:
-        mode = powermode.change(
-            scene,
-            options.path,
-            options.allow_reboot,
-            rebooting=lambda mode: say.emit("rebooting", mode=mode, before=before),
-        )
+        mode = powermode.change(scene, options.path, options.allow_reboot, rebooting)
     except NotSet as why:
         if why.code == "needs-reboot":
             raise
         refused = {"code": why.code, "message": str(why)}
-    say.emit("mode", mode=mode, before=before, now=powermode.current(options.root), refused=refused)
+    if not going:
+        scene.journal.restore()
+    say.emit("mode", mode=mode, before=before, live=mode is not None and not going, refused=refused)
 
 
 def list_modes(options, say):

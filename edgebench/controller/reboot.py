@@ -27,16 +27,22 @@ POLL_S = 3.0
 
 @dataclass(frozen=True)
 class ModeChange:
-    """What was set and is set ({"id", "name"} each, None: not told), and how; `refused`: why it was not."""
+    """The mode before and the one asked for ({"id", "name"} each, None: not told).
+
+    `rebooted`: it is set now, by a restart; else it can be set live, which is left to the jobs, or `refused` says why
+    it cannot.
+    """
 
     before: dict[str, Any] | None
-    now: dict[str, Any] | None
+    mode: dict[str, Any] | None
     rebooted: bool = False
     refused: str | None = None
 
 
 def set_power_mode(device: DeviceSession, wanted: str, *, clock: Clock = time) -> ModeChange:
-    """Set a power mode, restarting the board if that takes it; `device.facts` are new after a restart.
+    """Set a power mode that takes a restart of the board; `device.facts` are new after it.
+
+    One that can be set live is left to the jobs.
 
     What sudo or nvpmodel refuses is `refused`, as preparing a job would tell it. Raises `DeviceLost` where the board
     stays away, `DeviceUnfit` where it does not restart or comes up in another mode.
@@ -53,7 +59,7 @@ def set_power_mode(device: DeviceSession, wanted: str, *, clock: Clock = time) -
     before = said.get("before") or device.facts.get("power_mode")
     if going is None:
         refused = said.get("refused")
-        return ModeChange(before, said.get("now"), refused=str(refused.get("message")) if refused else None)
+        return ModeChange(before, said.get("mode"), refused=str(refused.get("message")) if refused else None)
     await_reboot(device, f"power mode {wanted}", clock=clock)
     now = device.facts.get("power_mode")
     aimed = going.get("mode") or {}
