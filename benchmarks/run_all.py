@@ -15,6 +15,7 @@ import litert_ratio
 import loop_cost
 import loop_ratio
 import phone_overhead
+import sampler_cost
 import ssh_copy
 import startup
 import store_figures
@@ -26,6 +27,7 @@ BENCHMARKS: dict[str, Measure] = {
     "TFLite against a bare loop and litert-benchmark": litert_ratio.measure,
     "the loop's own cost": loop_cost.measure,
     "telemetry": telemetry.measure,
+    "the sampler under a board's Python": sampler_cost.measure,
     "SSH copies": ssh_copy.measure,
     "ADB copies": adb_copy.measure,
     "start-up": startup.measure,

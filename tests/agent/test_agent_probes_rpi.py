@@ -28,7 +28,7 @@ class Pmic(FirmwareTest):
         source = probe.source
         self.assertEqual(len(source["columns"]), 12)
         self.assertNotIn("EXT5V", source["columns"])
-        self.assertEqual((source["total"], source["scope"], source["max_hz"]), (source["columns"], "rails", 5))
+        self.assertEqual((source["total"], source["scope"], source["max_hz"]), (source["columns"], "rails", 2))
         self.assertIn("USB devices", source["excluded"])
         by_name = dict(zip(source["columns"], probe.read()))  # noqa: B905
         self.assertEqual(by_name["VDD_CORE"], round(1.4288 * 0.9065925 * 1e6))

@@ -1,7 +1,7 @@
 """Raspberry Pi's firmware, asked through `vcgencmd`: power of the Pi 5's regulators, throttling, a temperature.
 
 `vcgencmd` ends with 0 even for what it does not know: ``error=1 error_msg="Command not registered"``. It needs
-/dev/vcio (group ``video``). One call takes 1 to 10 ms, and the firmware renews its figures slowly: at most 5 Hz.
+/dev/vcio (group ``video``). One call takes 1 to 10 ms, and the firmware renews its figures slowly: it may be asked up to 5 times a second.
 """
 
 import re
@@ -12,7 +12,7 @@ from . import base, thermal
 
 POWER = "power:rpi5-pmic"
 THROTTLE = "throttle-rpi"
-MAX_HZ = 5
+MAX_HZ = 2  # each reading starts a program, 2 ms of CPU time on a PC and more on a Pi: 5 Hz would take 2 % of a core
 LIMIT_S = 2.0
 EXCLUDED = "the current of the 5 V input is not measured: USB devices, HATs, the fan and conversion losses are missing"
 NO_METER = "not a Raspberry Pi 5: no current is measured on this board; use an external meter (--power-csv)"
