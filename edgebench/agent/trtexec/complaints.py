@@ -36,15 +36,17 @@ MISMATCH = (
      "the engine was built for a GPU of compute capability {1}, this one has {0}: build it here from its .onnx"),
     (re.compile(r"Current Version: (\d+), Serialized Engine Version: (\d+)"),
      "the engine was written by another TensorRT (format {1}, this one reads {0}): build it here from its .onnx"),
+    (re.compile(r"MagicTagRead|Magic tag does not match", re.IGNORECASE),
+     "the file is no engine of this TensorRT, but of an older or newer one, or no engine at all"),
     (re.compile(r"Version tag does not match|stdVersionRead|safeVersionRead|not compatible with this version of"
-                r"|magic ?tag|Core engine deserialization failure|incompatible device|built on a different platform"
-                r"|Platform mismatch", re.IGNORECASE),
+                r"|incompatible serialization version|Core engine deserialization failure|incompatible device"
+                r"|built on a different platform|Platform mismatch", re.IGNORECASE),
      "the engine was built by another TensorRT or for another GPU: build it here from its .onnx"),
 )  # fmt: skip
 
 CASES = (
     ("delegate-failed", re.compile(r"Cannot create DLA engine|dlaEngineCount > 0|numEngines\(\)|Code \d+: DLA\b"
-                                   r"|DLA.*(not available|is not supported on this)|no DLA", re.IGNORECASE)),
+                                   r"|DLA.*not available|not supported on DLA|no DLA", re.IGNORECASE)),
     ("runtime-missing", re.compile(r"error while loading shared libraries|Could not load library libnv|no CUDA-capable"
                                    r"|driver version is insufficient|CUDA (initialization )?(failure|error)\D*\b35\b"
                                    r"|Unable to open library: libnv", re.IGNORECASE)),
@@ -53,9 +55,9 @@ CASES = (
     ("unsupported-precision", re.compile(r"support requested on hardware (that lacks|without)|unsupported data ?type"
                                          r"|platform does not (support|have fast)|does not support (FP16|INT8|BF16|FP8)"
                                          r"|Network has (INT8|FP16|FP8|BF16).*not supported", re.IGNORECASE)),
-    ("shape-mismatch", re.compile(r"does not satisfy any optimization profile|not in the range.*profile"
-                                  r"|Invalid dimensions|invalid shape|Static model does not take explicit shapes"
-                                  r"|profileMinDims|Dimension mismatch", re.IGNORECASE)),
+    ("shape-mismatch", re.compile(r"does not satisfy any optimization profile|min ~ max range"
+                                  r"|not in the range.*profile|Invalid dimensions|invalid shape"
+                                  r"|Static model does not take explicit shapes|profileMinDims|Dimension mismatch", re.IGNORECASE)),
     ("bad-input", re.compile(r"Cannot find input tensor|Invalid tensor names|Input.*size mismatch|Cannot open file"
                              r"|Unexpected file size|calibrat\w+ (failure|failed)|Calibration failure", re.IGNORECASE)),
     ("disk-full", re.compile(r"No space left on device|Disk quota exceeded", re.IGNORECASE)),

@@ -1,8 +1,8 @@
 """Layers as TensorRT built them: in what precision each really runs, what is copying, which nodes it came from. Pure.
 
 The two ways share it: IEngineInspector gives the Python module the same JSON that trtexec exports. Without detailed
-verbosity a layer is its name alone; then nothing is said of its precision. Sources: TensorRT's developer guide, "Engine
-Inspector"; trt-engine-explorer of NVIDIA/TensorRT (names of formats by release).
+verbosity a layer is its name alone; then nothing is said of its precision. A reformat that a Concat left is a copy.
+Sources: TensorRT's developer guide, "Engine Inspector"; trt-engine-explorer of NVIDIA/TensorRT (names of formats).
 """
 
 import re
@@ -93,6 +93,7 @@ def described(layers, times=None, core=None):
         name, kind = str(layer.get("Name") or ""), layer.get("LayerType")
         kind = kind if isinstance(kind, str) else None
         what = kind_of(name, kind)
+        what = "copy" if what == "reformat" and layer.get("Origin") == "CONCAT" else what
         ops = nodes_of(name, str(layer.get("Metadata") or "")) if what == "compute" else []
         precision = precision_of(layer) if what == "compute" else None
         told.append({"name": name, "type": kind or what, "precision": precision, "ms": times.get(name), "ops": ops,

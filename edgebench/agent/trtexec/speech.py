@@ -24,7 +24,7 @@ STATISTIC = re.compile(r"(min|max|mean|median|percentile\(\s*([\d.]+)%\))\s*=?\s
 THROUGHPUT = re.compile("^[Tt]hroughput: " + NUMBER + " qps")
 OLD_SECTION = re.compile(r"^(Host [Ll]atency|Enqueue Time|GPU Compute)$")
 OLD_STATISTIC = re.compile("^(min|max|mean|median|percentile): " + NUMBER + r" ms(?: at ([\d.]+)%)?")
-BINDING = re.compile(r"^(Input|Output) binding for (.+) with dimensions (\S*) is created\.")
+BINDING = re.compile(r"^(?:Created )?([Ii]nput|[Oo]utput) binding for (.+) with dimensions (\S*?)(?: is created\.)?$")
 LOADED_INPUT = re.compile(r"^Using values loaded from (.+) for input (.+)$")
 MANAGED = re.compile(r"TensorRT-managed allocation in (.+?): .*now: CPU \d+, GPU (\d+) \(MiB\)")
 CONTEXT = re.compile(r"^Created execution context with device memory size: " + NUMBER + " MiB")
@@ -167,7 +167,7 @@ class Said(object):
             kind, name, dims = binding.groups()
             shape = dims_of(dims)
             if shape is not None:
-                (self.inputs if kind == "Input" else self.outputs)[name] = shape
+                (self.inputs if kind.lower() == "input" else self.outputs)[name] = shape
         if loaded:
             self.fed[loaded.group(2)] = loaded.group(1)
 

@@ -159,9 +159,8 @@ def _judge(code, said, oom, fallback):
         name = signal_name(-code)
         if -code == signal.SIGKILL and oom:
             raise Failure("oom", "trtexec was killed by the kernel, out of memory" + LOWER_WORKSPACE, stage)
-        found = complaint_of(said.lines, "crashed")
-        words = "trtexec was killed by %s: %s" % (name, found.message)
-        raise Failure("oom" if found.code == "oom" else "crashed", words, stage)
+        found = complaint_of(said.lines, "crashed")  # what it throws and nobody catches ends it by SIGABRT
+        raise Failure(found.code, "trtexec was killed by %s: %s" % (name, found.message), stage)
     if not said.known:
         found = complaint_of(said.lines, "unparsed-output")
         if found.code == "runtime-missing":
