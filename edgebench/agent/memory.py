@@ -18,7 +18,7 @@ DEFINITIONS = {
     "nvmap": "GPU memory of the process, as nvmap's table of clients lists it",
     "NVML": "GPU memory of the process, as NVML's table of processes lists it",
     "EngineDevice": "GPU memory that one execution of the engine takes for activations and scratch, by the runtime",
-    "DeviceTaken": "GPU memory that was free before the model was loaded and not after, whoever took it",
+    "DeviceTaken": "GPU memory that was free before the model was loaded and is not now, whoever took it",
 }
 STATUS = ("VmHWM", "VmRSS")
 ROLLUP = ("Pss", "Swap")

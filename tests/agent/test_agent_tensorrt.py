@@ -106,8 +106,11 @@ class RunTest(Case):
         bench = self.bench()
         made = module("runners.tensorrt").Runner(bench.variant(prebuilt=True), bench.home, bench.home, bench.trt)
         self.assertEqual(made.device_kib(), {})
-        told = bench.runner(sm="8.7").device_kib()
+        made = bench.runner(inputs=[["x", "FLOAT", [1024, 256]]], outputs=[["y", "FLOAT", [1024, 256]]])
+        told = made.device_kib()
         self.assertEqual(told, {"EngineDevice": 3072, "DeviceTaken": 0})
+        made.bind({"x": numpy.zeros((1024, 256), "float32")})
+        self.assertEqual(made.device_kib()["DeviceTaken"], 2048)
         self.assertLessEqual(set(told), set(module("memory").DEFINITIONS))
 
     def test_memory_is_used_again_and_given_back_when_it_grows(self):

@@ -48,7 +48,7 @@ class Runner(object):
         self._buffers = self._log = self._runtime = self._engine = self._context = self._tensors = None
         self._shapes = None
         self._placed = None
-        self._taken = None
+        self._free_before = None
         self.inputs = self.outputs = None
         self.facts = None
 
@@ -63,14 +63,13 @@ class Runner(object):
         """Load the engine. Raises Failure engine-mismatch, delegate-failed, oom, load-failed..."""
         core = core_of(self._accelerator)
         self._cuda = self._cuda or open_cuda()
-        free_before = self._cuda.memory()[0]
+        self._free_before = self._cuda.memory()[0]
         self._log = make_log(self._trt)
         path = build.built(self._variant, self._home, self._jobdir)
         self._runtime, self._engine = load_engine(self._trt, self._log, path, core)
         self._context = self._engine.create_execution_context()
         if self._context is None:
             raise RuntimeError(self._log.last_error or "TensorRT made no context to run the engine in")
-        self._taken = max(0, free_before - self._cuda.memory()[0])
         self._tensors = open_tensors(self._trt, self._engine, self._context)
         self.inputs, self.outputs = self._tensors.inputs, self._tensors.outputs
         self._buffers = self._buffers_of(self._cuda)
@@ -175,7 +174,7 @@ class Runner(object):
         if self._engine is None:
             return {}
         own = memory_bytes(self._engine)
-        found = {"DeviceTaken": self._taken // 1024}
+        found = {"DeviceTaken": max(0, self._free_before - self._cuda.memory()[0]) // 1024}
         if own is not None:
             found["EngineDevice"] = own // 1024
         return found
