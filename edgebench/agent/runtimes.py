@@ -4,6 +4,9 @@ import importlib.machinery
 import os
 import re
 
+from . import files
+
+VERSION = re.compile(r"^__version__\s*=\s*[\"']([0-9][0-9A-Za-z.+-]*)[\"']", re.M)
 RUNTIMES = (
     ("executorch", "executorch", ("executorch",)),
     ("mnn", "MNN", ("MNN",)),
@@ -36,11 +39,18 @@ def find(search):
             if not has_module(module, folder):
                 continue
             known = [(one, present[normal(one)]) for one in distributions if normal(one) in present]
-            distribution, version = known[0] if known else (None, None)
+            distribution, version = known[0] if known else (None, own_version(folder, module))
             found.append(
                 {"name": name, "module": module, "distribution": distribution, "version": version, "where": where}
             )
     return found
+
+
+def own_version(folder, module):
+    """Return the version that a package's own text gives itself, None if none: JetPack's packages lack metadata."""
+    text = files.read_text(os.path.join(folder, module, "__init__.py")) or ""
+    found = VERSION.search(text)
+    return found.group(1) if found else None
 
 
 def normal(name):

@@ -25,13 +25,23 @@ MIB = 1024 * 1024
 def setup(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A device of `edgebench devices list`.")],
     backend: Annotated[
-        str, typer.Option("--runtime", "--backend", metavar="NAME", help="The runtime to bring: onnxruntime or tflite.")
+        str,
+        typer.Option(
+            "--runtime", "--backend", metavar="NAME", help="The runtime: onnxruntime, tflite, onnxruntime-gpu."
+        ),
     ] = "onnxruntime",
+    sudoers: Annotated[
+        bool, typer.Option("--sudoers", help="No runtime: print the sudoers drop-in for what takes root there.")
+    ] = False,
+    install: Annotated[
+        bool, typer.Option("--install", help="With --sudoers: put it in place, if sudo asks nothing.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
 ) -> None:
     """Bring a runtime to a device: this host's pip fetches the wheels; the device needs no pip and no network.
 
     Shows the pip command, then the files and where they go, and asks before it changes anything on the device.
+    --sudoers: which commands of edgebench take root there, as a drop-in that allows exactly those without a password.
 
     Example: edgebench devices setup jetson-nano
     """
@@ -41,8 +51,13 @@ def setup(
     from edgebench.controller.setup import plan_setup
     from edgebench.controller.view import SilentView
 
+    if install and not sudoers:
+        raise UsageError("--install is for --sudoers", hint=f"a runtime: `edgebench devices setup {name}`")
     entry = select_device(name, load_devices())
     with DeviceSession(entry, SilentView()) as session:
+        if sudoers:
+            _sudoers(session, install)
+            return
         plan = plan_setup(session, backend)
         if isinstance(plan, FoundRuntime):
             _already(session, backend, plan)
@@ -52,6 +67,23 @@ def setup(
             raise UsageError("nothing was done: there is no terminal to ask on", hint="add --yes")
         with TemporaryDirectory(prefix="edgebench-wheels-") as folder:
             _fetch_and_bring(session, plan, Path(folder), yes)
+
+
+def _sudoers(session: DeviceSession, install: bool) -> None:
+    """Print the drop-in, or place it where root may be had without a password."""
+    from edgebench.controller.sudoers import DROP_IN, ask_privileges
+    from edgebench.controller.sudoers import install as place
+
+    name = session.entry.name
+    needed = ask_privileges(session)
+    if needed.text is None:
+        tell(f"{name}: nothing that edgebench does there takes root")
+    elif install:
+        place(session, needed)
+        out().print(f"{name}: {DROP_IN} is in place: {len(needed.commands)} commands for {needed.user}", markup=False)
+    else:
+        out().print(needed.text.rstrip("\n"), markup=False, soft_wrap=True)
+        tell(f"nothing was changed on {name}; --install puts it into {DROP_IN} there, checked by visudo")
 
 
 def _already(session: DeviceSession, backend: str, found: object) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from edgebench.controller import check_board
 from edgebench.controller.devices import DeviceEntry
 from edgebench.controller.finding import UNFIT, UNREACHABLE, Finding, State
 from edgebench.controller.native.check import android, phone_state, tools
@@ -143,13 +144,21 @@ def _spoken_for(session: DeviceSession) -> str:
 
 def _runtimes(session: DeviceSession) -> Iterator[Finding]:
     """Each runtime: there, and does it start. At least one is needed: where one works, no other is missed."""
-    found = [_runtime(session, backend) for backend in RECIPES]
+    providers: list[str] = []
+    found = [_runtime(session, backend, providers) for backend in RECIPES]
+    engine = check_board.tensorrt(session)
+    found += [engine] if engine else []
     works = any(one.state == "ok" for one in found)
     for one in found:
         yield replace(one, needed=one.state == "ok" or not works)
+    has_onnxruntime = any(one.name == "onnxruntime" and one.state == "ok" for one in found)
+    on_gpu = check_board.gpu_providers(session, providers if has_onnxruntime else None)
+    if on_gpu:
+        yield on_gpu
 
 
-def _runtime(session: DeviceSession, backend: str) -> Finding:
+def _runtime(session: DeviceSession, backend: str, providers: list[str]) -> Finding:
+    """One runtime tried; `providers` takes what it says of accelerators."""
     name = session.entry.name
     found = find_runtime(session.facts, backend)
     if found is None:
@@ -160,8 +169,9 @@ def _runtime(session: DeviceSession, backend: str) -> Finding:
     except DeviceUnfit as error:
         text = f"{found.version} {where}: {error.message.removeprefix(f'{name}: ')}"
         return Finding(backend, "missing", text, _cure(found.version, error.message))
-    providers = ", ".join(str(one).removesuffix("ExecutionProvider") for one in said["providers"] or [])
-    return Finding(backend, "ok", f"{said['version']} {where}" + (f"; {providers}" if providers else ""))
+    providers += [str(one) for one in said["providers"] or []]
+    words = ", ".join(str(one).removesuffix("ExecutionProvider") for one in said["providers"] or [])
+    return Finding(backend, "ok", f"{said['version']} {where}" + (f"; {words}" if words else ""))
 
 
 def _absent(backend: str, python: tuple[int, ...], name: str) -> Finding:
@@ -250,5 +260,6 @@ def _lease(session: DeviceSession) -> Iterator[Finding]:
             )
 
 
-CHECKS = (_home, _profile, _runtimes, _traps, _sensors, _governor, _lease)
+BOARD_CHECKS = (check_board.power_mode, check_board.root)
+CHECKS = (check_board.board, _home, _profile, _runtimes, _traps, _sensors, _governor, *BOARD_CHECKS, _lease)
 PHONE_CHECKS = (android, _home, _profile, tools, phone_state, _sensors, _governor, _lease)

@@ -79,6 +79,61 @@ RECIPES = {
 """Measured with pip for each Python and glibc: LiteRT has wheels from 3.10 on; tflite-runtime, its predecessor, was
 built against numpy 1, and its 2.14 needs glibc 2.34, which JetPack 5 has not."""
 
+GPU_RECIPES = {
+    "onnxruntime-gpu": Recipe(
+        "onnxruntime-gpu",
+        Wheels("onnxruntime_gpu", "onnxruntime", ("onnxruntime-gpu", "numpy")),
+        (3, 6),
+        {
+            (3, 6): Wheels("onnxruntime_gpu", "onnxruntime", ("onnxruntime-gpu", "numpy==1.19.5")),
+            (3, 8): Wheels("onnxruntime_gpu", "onnxruntime", ("onnxruntime-gpu", "numpy==1.24.4")),
+        },
+    ),
+}
+"""ONNX Runtime with CUDA. Only where a user asks for it: it needs the CUDA and cuDNN that it was built for."""
+
+
+@dataclass(frozen=True)
+class JetpackWheels:
+    """Which ONNX Runtime fits a JetPack: what pip finds for its Python, and whether PyPI has one for the GPU."""
+
+    jetpack: str
+    python: str
+    newest: str
+    gpu: str | None = None
+
+    @property
+    def text(self) -> str:
+        """In words."""
+        if self.gpu:
+            return f"JetPack {self.jetpack} ({self.python}): PyPI has onnxruntime-gpu {self.gpu}"
+        return f"JetPack {self.jetpack} ({self.python}): PyPI's onnxruntime {self.newest} is for the CPU only"
+
+    def todo(self, device: str) -> str:
+        """How to get the GPU's."""
+        command = f"`edgebench devices setup {device} --runtime onnxruntime-gpu`"
+        if self.gpu:
+            return command
+        return (
+            f"GPU wheels for it come from the board vendor's own index only: take one for {self.python} and aarch64, "
+            f"then PIP_FIND_LINKS=FOLDER {command}"
+        )
+
+
+JETPACK_WHEELS = {
+    "4": JetpackWheels("4", "cp36", "1.10.0"),
+    "5": JetpackWheels("5", "cp38", "1.19.2"),
+    "6": JetpackWheels("6", "cp310", "1.23.2"),
+    "7": JetpackWheels("7", "cp312", "1.31.1", gpu="1.31.1"),
+}
+"""Found with pip for each JetPack's Python and glibc; for the GPU: microsoft/onnxruntime #20503 (wheels for JetPack are
+not planned for PyPI), and aarch64 wheels of onnxruntime-gpu since 1.30."""
+
+
+def jetpack_wheels(jetpack: str | None) -> JetpackWheels | None:
+    """What fits a JetPack ("4.6.1"), None of an unknown one."""
+    return JETPACK_WHEELS.get((jetpack or "").partition(".")[0])
+
 
 def how_to_bring(backend: str, python: tuple[int, ...], device: str) -> tuple[str, str | None]:
     """What to do about a runtime that a device lacks, and why nothing can bring it (None: the command can).

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgebench.controller.recipes import RECIPES, Wheels
+from edgebench.controller.recipes import GPU_RECIPES, RECIPES, Wheels
 from edgebench.controller.runtimes import FoundRuntime, find_runtime, runtime_environment
 from edgebench.controller.session import DeviceSession
 from edgebench.controller.wheels import Wheel, WheelTarget, fetch, wheel_target
@@ -42,14 +42,15 @@ class SetupPlan:
 
 def plan_setup(device: DeviceSession, backend: str) -> SetupPlan | FoundRuntime:
     """What setup would do, or the runtime that is there already. Raises `UnknownName`, `DeviceUnfit`."""
-    if backend not in RECIPES:
-        raise UnknownName("runtime", backend, RECIPES)
+    recipes = RECIPES | GPU_RECIPES
+    if backend not in recipes:
+        raise UnknownName("runtime", backend, recipes)
     found = find_runtime(device.facts, backend)
     if found:
         return found
     name = device.entry.name
     target = wheel_target(device.facts, name)
-    return SetupPlan(backend, RECIPES[backend].wheels(target.python, name), target, f"{device.client.home}/runtimes")
+    return SetupPlan(backend, recipes[backend].wheels(target.python, name), target, f"{device.client.home}/runtimes")
 
 
 def fetch_wheels(device: DeviceSession, plan: SetupPlan, folder: Path) -> list[Wheel]:

@@ -135,6 +135,14 @@ class Runtimes(bench.HomeCase):
         found = runtimes.find([("bare", folder)])
         self.assertEqual([(one["name"], one["version"]) for one in found], [("ncnn", None)])
 
+    def test_a_package_without_metadata_tells_its_version_in_its_own_text(self):
+        folder = os.path.join(self.top, "dist-packages")
+        self.install(folder, "tensorrt", "unrelated")
+        with open(os.path.join(folder, "tensorrt", "__init__.py"), "a") as out:
+            out.write('# TensorRT\n__version__ = "8.2.1.8"\n')
+        (found,) = runtimes.find([(None, folder)])
+        self.assertEqual((found["name"], found["version"]), ("tensorrt", "8.2.1.8"))
+
     def test_metadata_without_the_module_is_no_runtime(self):
         folder = os.path.join(self.top, "left")
         os.makedirs(os.path.join(folder, "onnxruntime-1.10.0.dist-info"))
