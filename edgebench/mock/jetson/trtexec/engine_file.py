@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+import zlib
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -13,8 +14,8 @@ from edgebench.mock.jetson.trtexec.dialects import Dialect
 from edgebench.mock.jetson.trtexec.flags import Shapes
 
 MAGIC = b"ptrt"
-HEAD = struct.Struct("<4sII")
-LONGEST_HEADER = 1 << 24
+HEAD = struct.Struct("<4sIII")
+"""Magic, serialization version, length and CRC of the header after it."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Engine:
         """The file."""
         fields = {key: value for key, value in asdict(self).items() if key != "model"}
         header = json.dumps({**fields, "sha256": self.sha256}, sort_keys=True).encode()
-        return HEAD.pack(MAGIC, Dialect(self.version).tag, len(header)) + header + self.model
+        return HEAD.pack(MAGIC, Dialect(self.version).tag, len(header), zlib.crc32(header)) + header + self.model
 
 
 class Refused(Exception):
@@ -61,10 +62,11 @@ def read_engine(data: bytes, dialect: Dialect, sm: str) -> Engine:
     """
     if len(data) < HEAD.size or data[:4] != MAGIC:
         raise Refused(_no_engine(dialect))
-    _, tag, length = HEAD.unpack_from(data)
-    header = _header(data[HEAD.size : HEAD.size + length]) if length <= LONGEST_HEADER else None
-    if header is None:
+    _, tag, length, crc = HEAD.unpack_from(data)
+    told = data[HEAD.size : HEAD.size + length]
+    if zlib.crc32(told) != crc:
         raise Refused(_no_engine(dialect))
+    header: dict[str, Any] = json.loads(told)
     if tag != dialect.tag:
         raise Refused(_serialization(dialect, words.VERSION_TAG.format(ours=dialect.tag, theirs=tag)))
     if header["version"] != dialect.version:
@@ -76,14 +78,6 @@ def read_engine(data: bytes, dialect: Dialect, sm: str) -> Engine:
         raise Refused(_serialization(dialect, "Unexpected end of the engine's stream"))
     header["profile"] = tuple({name: tuple(dims) for name, dims in part.items()} for part in header["profile"])
     return Engine(model=model, **header)
-
-
-def _header(data: bytes) -> dict[str, Any] | None:
-    try:
-        header = json.loads(data)
-    except ValueError:
-        return None
-    return header if isinstance(header, dict) and {"version", "sm", "sha256", "profile"} <= header.keys() else None
 
 
 def _no_engine(dialect: Dialect) -> str:
