@@ -69,6 +69,14 @@ class Iio(TreeTest):
             probe.read()
         self.assertAlmostEqual(probe.source["resolution_w"], 0.008 * 5.280, places=4)
 
+    def test_the_declared_step_stands_until_it_is_learnt(self):
+        probe = ina3221.find(self.root, {"lsb_mw": ["40"]})
+        self.assertEqual(probe.source["resolution_w"], 0.04)
+        for milliamps in (488, 504, 480, 520, 528):
+            self.put({"in_current0_input": milliamps}, NANO)
+            probe.read()
+        self.assertAlmostEqual(probe.source["resolution_w"], 0.008 * 5.280, places=4)
+
     def test_a_constant_current_teaches_no_step(self):
         probe = ina3221.find(self.root)
         for _ in range(300):

@@ -100,6 +100,28 @@ def test_rails_without_a_whitelisted_total_give_no_watts(tmp_path: Path) -> None
     assert run.metrics["energy_net"].why == "unlisted rails"
 
 
+def test_a_source_that_died_meanwhile_is_unavailable_with_its_reason(tmp_path: Path) -> None:
+    job = power_job()
+    announced = next(event for event in job.events if event["ev"] == "source")
+    job.emit(**announced | {"state": "unavailable", "why": "tegrastats ended with exit status 7"})
+    job.emit("source", name="power:ina3221", state="unavailable", why="readable by root only")
+    job.step("invocation", [10 * MS] * 50)
+    run = assembled(job, tmp_path)
+    assert (run.power.state, run.power.why) == ("unavailable", "tegrastats ended with exit status 7")
+    assert run.metrics["power_mean"].value is None
+
+
+def test_what_a_source_leaves_out_stands_with_it(tmp_path: Path) -> None:
+    job = power_job()
+    for event in job.events:
+        if event["ev"] == "source":
+            event["excluded"] = "USB devices are missing"
+    job.step("invocation", [10 * MS] * 50)
+    run = assembled(job, tmp_path)
+    assert (run.power.state, run.power.why) == ("ok", "USB devices are missing")
+    assert run.metrics["power_mean"].value == pytest.approx(BUSY_W, rel=0.01)
+
+
 def test_no_sensor_is_unsupported_never_zero(tmp_path: Path) -> None:
     job = JobWriter()
     job.emit("source", name="power", state="unsupported", why="no sensor found")

@@ -14,7 +14,7 @@ driver has them, ``power-alarms`` (the chip's own limits of current, 1 while one
 import os
 
 from . import base, totals
-from .steps import CurrentStep
+from .steps import CurrentStep, in_quadrature
 
 NAME = "power:ina3221"
 SUPPLY = "supply"
@@ -45,20 +45,29 @@ class Rail(object):
 
 
 class InaProbe(base.Probe):
-    """Rails of all chips; `resolution_w` of the total is filled in as soon as its rails know theirs."""
+    """Rails of all chips; `resolution_w` of the total is filled in as soon as its rails know theirs.
+
+    Until then the declared step of one rail (`lsb_mw`, a list as the profile gives it) stands for it, if there is one.
+    """
+
+    def __init__(self, source, rails, lsb_mw=None):
+        base.Probe.__init__(self, source, rails)
+        self._learnt = not source["total"]
+        if lsb_mw and source["total"]:
+            source["resolution_w"] = in_quadrature([float(lsb_mw[0]) / 1e3] * len(source["total"]))
 
     def read(self):
         """Return the power of every rail in uW."""
         values = base.Probe.read(self)
-        if self.source["resolution_w"] is None and self.source["total"]:
+        if not self._learnt:
             self._learn()
         return values
 
     def _learn(self):
         steps = [rail.resolution_w() for rail in self._readers if rail.label in self.source["total"]]
         if all(steps):
-            # independent rounding errors of the rails add up in quadrature
-            self.source["resolution_w"] = round(sum(step * step for step in steps) ** 0.5, 6)
+            self._learnt = True
+            self.source["resolution_w"] = in_quadrature(steps)
 
 
 def find(root, options=None):
@@ -79,7 +88,7 @@ def find(root, options=None):
     if denied:
         total, why = None, base.denied_why(denied)
     source = base.describe(NAME, "instantaneous", scope, "uW", columns, total=total, total_why=why, max_hz=50)
-    probe = InaProbe(source, rails)
+    probe = InaProbe(source, rails, options.get("lsb_mw"))
     probe.companions = _supply([rail for rail in rails if rail.label in (total or ())])
     probe.read()
     return probe

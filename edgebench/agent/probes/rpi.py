@@ -1,7 +1,7 @@
 """Raspberry Pi's firmware, asked through `vcgencmd`: power of the Pi 5's regulators, throttling, a temperature.
 
 `vcgencmd` ends with 0 even for what it does not know: ``error=1 error_msg="Command not registered"``. It needs
-/dev/vcio (group ``video``). One call takes 1 to 10 ms, and the firmware renews its figures slowly: it may be asked up to 5 times a second.
+/dev/vcio (group ``video``). One call takes 1 to 10 ms, and the firmware renews its figures slowly.
 """
 
 import re

@@ -61,7 +61,7 @@ class JumpStep(object):
     def learn(self, milliwatts):
         """Take one reading of all rails of the total (mW or None); return its step in W, None while unknown."""
         if self._declared_mw is not None:
-            return round(self._declared_mw * len(milliwatts) ** 0.5 / 1e3, 6)
+            return in_quadrature([self._declared_mw / 1e3] * len(milliwatts))
         for rail, (now, before) in enumerate(zip(milliwatts, self._before or [])):
             if now is not None and before is not None and now != before:
                 self._jumps.setdefault(rail, []).append(abs(now - before))
@@ -70,7 +70,12 @@ class JumpStep(object):
         if not enough:
             return None
         coarsest = max(jumps[len(jumps) // 4] for jumps in enough)
-        return round(coarsest * len(milliwatts) ** 0.5 / 1e3, 6)
+        return in_quadrature([coarsest / 1e3] * len(milliwatts))
+
+
+def in_quadrature(steps):
+    """Return the step of a sum of rails: independent rounding errors add up in quadrature."""
+    return round(sum(step * step for step in steps) ** 0.5, 6)
 
 
 def _gcd(one, other):

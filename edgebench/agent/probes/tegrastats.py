@@ -8,13 +8,11 @@ The interval cannot be drawn anew each time, so it is a prime number of ms: not 
 """
 
 import os
-import select
-import subprocess
 
 from .. import clock, programs, tegrastats
-from ..process import death_tie
 from . import base, totals
 from .steps import JumpStep
+from .tool import Tool
 
 NAME = "power:tegrastats"
 FIGURES = "tegrastats"
@@ -22,8 +20,6 @@ INTERVAL_MS = 101
 FIRST_LINE_S = 5.0
 LINES_WITHOUT_RAILS = 3
 SILENT_NS = 10 * 10**9
-READ_BYTES = 65536
-REAP_S = 1.0
 NO_RAILS = "tegrastats prints no power rails on this board; use an external meter (--power-csv)"
 GAUGES = ("GR3D.permille", "GR3D.kHz", "EMC.permille", "EMC.kHz", "RAM.kB", "SWAP.kB", "RAM.largest_free.kB")
 ENGINES = {"GR3D": ("GR3D_FREQ", "GR3D", "GR3D2_FREQ"), "EMC": ("EMC_FREQ", "EMC")}
@@ -40,7 +36,7 @@ def find(root, options=None, patience_s=FIRST_LINE_S):
     refused = None
     for argv in _ways(root, [program, "--interval", str(INTERVAL_MS)]):
         try:
-            tool = Tool(argv)
+            tool = Tool("tegrastats", argv)
         except OSError as error:
             refused = refused or base.absent(NAME, "unavailable", "cannot start %s: %s" % (argv[0], error.strerror))
             continue
@@ -79,9 +75,11 @@ def _probe(tool, rails, options):
     ignored = options.get("ignore_rails") or ()
     columns = [name for name in rails if name not in ignored]
     total, why, scope = totals.choose(columns, options.get("total_rails"), options.get("total_rails_fallback"))
-    known = {"total": total, "total_why": why, "jitter": False, "rate_hz": round(1e3 / INTERVAL_MS, 3)}
+    hz = round(1e3 / INTERVAL_MS, 3)
+    # update_hz: it looks at regular times, which the uncertainty must know
+    known = {"total": total, "total_why": why, "rate_hz": hz, "update_hz": hz}
     source = base.describe(NAME, "instantaneous", scope, "uW", columns, max_hz=10, **known)
-    figures = base.describe(FIGURES, "instantaneous", "soc", "by column", GAUGES, jitter=False)
+    figures = base.describe(FIGURES, "instantaneous", "soc", "by column", GAUGES)
     probe = base.Probe(source, [])
     probe.stream = Stream(tool, probe, base.Probe(figures, []), JumpStep(options.get("lsb_mw")))
     return probe
@@ -155,84 +153,3 @@ def _gauges(line):
         found.append(line.memory[pool][0] if pool in line.memory else base.MISSING)
     found.append(base.MISSING if line.largest_free_kib is None else line.largest_free_kib)
     return tuple(found)
-
-
-class Tool(object):
-    """A running tegrastats: whole lines from its pipe. It ends with us in every case.
-
-    It is in our process group, which the supervisor kills whole, and tied to our death; should it outlive that, its
-    next line meets a pipe without a reader. `tegrastats --stop` would end everybody else's as well.
-    """
-
-    def __init__(self, argv):
-        self._popen = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                       bufsize=0, preexec_fn=death_tie(None))  # fmt: skip
-        self.fd = self._popen.stdout.fileno()
-        os.set_blocking(self.fd, False)
-        self._rest = b""
-        self._lines = []
-        self._said = ""
-        self._status = None
-
-    def read(self):
-        """Return (whole lines that came, whether it is over)."""
-        try:
-            data = os.read(self.fd, READ_BYTES)
-        except BlockingIOError:
-            return [], False
-        if not data:
-            self._reap()
-            return [], True
-        parts = (self._rest + data).split(b"\n")
-        # a line without an end is kept only as long as a line can be
-        self._rest = parts.pop()[-tegrastats.LONGEST :]
-        lines = [part.decode("ascii", "replace").strip() for part in parts if part.strip()]
-        if lines:
-            self._said = lines[-1]
-        return lines, False
-
-    def wait_line(self, until_ns):
-        """Return the next line, None when it is over or none came in time."""
-        while not self._lines:
-            left_s = (until_ns - clock.monotonic_ns()) / 1e9
-            if left_s <= 0 or not select.select([self.fd], [], [], left_s)[0]:
-                return None
-            self._lines, over = self.read()
-            if over:
-                return None
-        return self._lines.pop(0)
-
-    def why_over(self):
-        """Return how it ended and what it said last; None while it runs."""
-        if self._status is None:
-            return None
-        how = "exit status %d" % self._status if self._status >= 0 else "signal %d" % -self._status
-        return "tegrastats ended with %s; its last line: %s" % (how, ascii(self._said[:80]))
-
-    def close(self):
-        """Kill and reap it. One that runs as root is not ours to kill: it ends at its next line."""
-        if self.fd is None:
-            return
-        self.fd = None
-        self._popen.stdout.close()
-        if self._status is None:
-            try:
-                self._popen.kill()
-            except OSError:
-                pass
-            self._reap()
-
-    def _reap(self):
-        try:
-            self._status = self._popen.wait(REAP_S)
-        except subprocess.TimeoutExpired:
-            self._status = None
-
-    def cpu_s(self):
-        """Return its CPU time in s."""
-        try:
-            with open("/proc/%d/stat" % self._popen.pid, "rb") as stat:
-                fields = stat.read().rpartition(b")")[2].split()
-            return (int(fields[11]) + int(fields[12])) / float(os.sysconf("SC_CLK_TCK"))
-        except (OSError, ValueError, IndexError):
-            return 0.0

@@ -49,6 +49,7 @@ def power_source(job: JobEvents) -> PowerSource | PowerInfo:
         kind=_text(source.get("kind")),
         resolution_w=_number(source.get("resolution_w")),
         rate_hz=_number(source.get("rate_hz")),
+        why=_text(source.get("excluded")),  # what the source's scope leaves out
     )
     if not source.get("total"):
         return PowerInfo(state="unavailable", source=info.source, why=str(source.get("total_why") or "no total"))
