@@ -230,15 +230,16 @@ class Running(TrtexecCase):
         self.ok(self.run_pass("fidelity"))
         events = self.ok(self.run_pass("soak", {"seconds": 1, "idle_s": 0.3}, seconds=1, idle_s=0.3))
         phases = [(event["name"], event["t"]) for event in self.only(events, "phase")]
-        self.assertEqual([name for name, _ in phases], ["load", "idle-before", "soak", "idle-after"])
-        self.assertGreaterEqual(phases[2][1] - phases[1][1], 3 * 10**8)
+        self.assertEqual([name for name, _ in phases], ["load", "idle-before", "load", "soak", "idle-after", "unload"])
+        for begin in (1, 4):
+            self.assertGreaterEqual(phases[begin + 1][1] - phases[begin][1], 3 * 10**8)
         samples = self.only(events, "samples")
         self.assertGreater(sum(one["n"] for one in samples), 100)
         self.assertGreaterEqual(self.truth()["rows"][-1][1], 1000)
         starts = protocol.unpack_ints(samples[0]["start_ns"])
-        self.assertGreaterEqual(starts[0], phases[2][1] - 10**7)
+        self.assertGreaterEqual(starts[0], phases[3][1] - 10**7)
         load_ns = self.only(events, "loaded")[0]["load_ns"]
-        self.assertLess(load_ns, phases[2][1] - phases[0][1] - 3 * 10**8)
+        self.assertLess(load_ns, phases[3][1] - phases[0][1] - 3 * 10**8)
 
     def test_memory_by_stage_and_the_engines_own(self):
         events = self.ok(self.run_pass("memory", {"iterations": 3}, iterations=3))

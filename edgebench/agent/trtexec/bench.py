@@ -118,11 +118,15 @@ class Bench(object):
                              load_ns=word["load_ns"], first_ns=word["first_ns"], loads_later=True)  # fmt: skip
         session.wait_for_go()
 
-    def hold(self, pid, phase, moments):
-        """Hold trtexec still for the orders' idle_s, its engine loaded: stopped, then continued. Raises Failure."""
+    def hold(self, pid, phase, following):
+        """Hold trtexec still for the orders' idle_s, its engine loaded; return for how many ns, 0 where none are asked.
+
+        It is stopped, then continued: what it still does until its inferences begin, or after them, is of the phase
+        `following`. Raises Failure.
+        """
         seconds = self.session.orders.get("idle_s") or 0
         if seconds <= 0:
-            return
+            return 0
         os.kill(pid, signal.SIGSTOP)
         began = clock.monotonic_ns()
         self.session.emitter.phase(phase)
@@ -130,9 +134,9 @@ class Bench(object):
             if select.select([self.session.commands], [], [], seconds)[0]:
                 raise Failure("interrupted", "the supervisor went away while idle", phase)
         finally:
+            self.session.emitter.phase(following)
             os.kill(pid, signal.SIGCONT)
-        if moments is not None:
-            moments.append(clock.monotonic_ns() - began)
+        return clock.monotonic_ns() - began
 
 
 def _described(bindings):

@@ -57,7 +57,8 @@ CASES = (
                                          r"|Network has (INT8|FP16|FP8|BF16).*not supported", re.IGNORECASE)),
     ("shape-mismatch", re.compile(r"does not satisfy any optimization profile|min ~ max range"
                                   r"|not in the range.*profile|Invalid dimensions|invalid shape"
-                                  r"|Static model does not take explicit shapes|profileMinDims|Dimension mismatch", re.IGNORECASE)),
+                                  r"|Static model does not take explicit shapes|profileMinDims|Dimension mismatch",
+                                  re.IGNORECASE)),
     ("bad-input", re.compile(r"Cannot find input tensor|Invalid tensor names|Input.*size mismatch|Cannot open file"
                              r"|Unexpected file size|calibrat\w+ (failure|failed)|Calibration failure", re.IGNORECASE)),
     ("disk-full", re.compile(r"No space left on device|Disk quota exceeded", re.IGNORECASE)),

@@ -74,11 +74,11 @@ def measured(session, phase, limits_of, held=False):
     def heard(pid, mark, at):
         seen.append(mark)
         if mark == "loaded" and held and seen.count(mark) == 1:
-            bench.hold(pid, "idle-before", paused)
+            paused.append(bench.hold(pid, "idle-before", "load"))
         elif mark == "start":
             session.emitter.phase(phase)
         elif mark == "end" and held and seen.count(mark) == 1:
-            bench.hold(pid, "idle-after", None)
+            bench.hold(pid, "idle-after", "unload")
 
     seconds, iterations = limits_of(session.orders)
     said, moments = bench.run((seconds, iterations + 1), heard, timed(bench))

@@ -34,6 +34,7 @@ class SocketLine:
     def __init__(self, connection: socket.socket, board: Board, speed: float, over: threading.Event) -> None:
         self._connection, self._board, self._speed, self._over = connection, board, speed, over
         self._reader = connection.makefile("r", encoding="utf-8")
+        self.pid = 0
 
     def told(self) -> dict[str, Any] | None:
         """The next line that the process says."""
@@ -67,12 +68,21 @@ class SocketLine:
         return str(told.get("stdin", ""))
 
     def wait_until(self, when_ns: int) -> None:
-        """Wait until the board's uptime has got there."""
-        while (left_s := (when_ns - self._board.now_ns()) / 1e9 / self._speed) > 0:
-            if self._is_gone() or self._over.wait(min(left_s, LOOK_S)):
+        """Wait until the board's uptime has got there; a process that is stopped does not go on, and draws nothing."""
+        while (left_s := (when_ns - self._board.now_ns()) / 1e9 / self._speed) > 0 or self._is_stopped():
+            if self._is_stopped():
+                self._board.work(self, None)
+            if self._is_gone() or self._over.wait(min(left_s, LOOK_S) if left_s > 0 else LOOK_S):
                 raise Gone
         if self._is_gone():
             raise Gone
+
+    def _is_stopped(self) -> bool:
+        """Whether the process was sent SIGSTOP."""
+        try:
+            return Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "T"
+        except (OSError, IndexError):
+            return False
 
     def _is_gone(self) -> bool:
         """Whether the process hung up; it says nothing unless it is asked."""
@@ -151,7 +161,8 @@ class ProgramServer:
         as_root = ticket in self._tickets
         self._tickets.discard(str(ticket))
         argv = tuple(map(str, told["argv"]))
-        call = Call(program.name, argv, Path(str(told["cwd"])), int(told["pid"]), as_root)
+        line.pid = int(told["pid"])
+        call = Call(program.name, argv, Path(str(told["cwd"])), line.pid, as_root)
         try:
             return {"exit": program.handler(call, line, self._board)}
         except Killed as killed:
