@@ -140,6 +140,25 @@ class RefusalTest(Case):
         bench.write("model.engine", b"PK\x03\x04" + b"\0" * 60)
         self.refused("load-failed", bench.runner, "no engine", "Magic tag")
 
+    def test_the_version_in_an_engines_first_bytes(self):
+        engine = module("tensorrt_api.engine")
+        head = b"ftrt" + b"\0" * 20 + bytes([10, 3, 0, 26])
+        self.assertEqual(engine.plan_version(head + b"more"), "10.3.0.26")
+        for other in (b"", head[:27], b"ptrt" + head[4:], head[:4] + b"\x01" + head[5:]):
+            self.assertIsNone(engine.plan_version(other))
+
+    def test_a_refusal_without_a_reason_is_explained_by_the_first_bytes(self):
+        engine, trt = module("tensorrt_api.engine"), self.bench(JP6).trt
+        log = module("tensorrt_api.log").make_log(trt)
+        head = b"ftrt" + b"\0" * 20
+        failure = engine.refusal(trt, log, head + bytes([8, 6, 1, 6]))
+        self.assertEqual(failure.code, "engine-mismatch")
+        self.assertIn("8.6.1.6, this is 10.3.0.30", failure.message)
+        failure = engine.refusal(trt, log, head + bytes([10, 3, 0, 30]))
+        self.assertEqual(failure.code, "load-failed")
+        log.log(1, "Error Code 1: Cuda Runtime (out of memory)")
+        self.assertEqual(engine.refusal(trt, log, head + bytes([10, 3, 0, 30])).code, "oom")
+
     def test_no_gpu(self):
         bench = self.bench(board=None)
         self.refused("delegate-failed", lambda: bench.runner(sm="8.7"), "finds no GPU", "35")

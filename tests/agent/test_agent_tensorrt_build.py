@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 import unittest
 
 from child_harness import have, module
@@ -137,7 +138,26 @@ class ProgressTest(Case):
         for severity in (0, 1, 2, 3, 4):
             log.log(severity, "line %d" % severity)
         self.assertEqual(bench.progress, [(None, "line 3")])
-        self.assertEqual([letter for letter, _ in log.lines], ["F", "E", "W", "I"])
+        self.assertEqual([letter for letter, _ in log.lines], ["F", "E", "W"])
+
+    def test_a_long_silence_is_told_by_its_length(self):
+        told, now = threading.Event(), [0]
+
+        def hear(done, text):
+            if (done, text) == (None, "building for 7 s"):
+                told.set()
+
+        elapsed = progress.Elapsed(progress.Teller(hear, every_ns=0), lambda: now[0], every_s=0.001)
+        with elapsed:
+            now[0] = 7 * 10**9
+            self.assertTrue(told.wait(60))
+        self.assertFalse(elapsed._thread.is_alive())
+
+    def test_a_supervisor_that_is_gone_ends_no_thread_of_tensorrts(self):
+        def gone(done, text):
+            raise BrokenPipeError
+
+        progress.Teller(gone).tell("a")
 
     def test_not_more_than_once_a_second_and_never_back(self):
         now, told = [0], []
@@ -293,6 +313,30 @@ class CalibrationTest(Case):
         chosen = self.sets(bench, numpy.ones((2, 3), "float32"))
         bench.build(FREE, flags={"int8": True}, profile=PROFILE, calibration=chosen)
         self.assertEqual(bench.trt.built[-1]._calibration_profile, {"x": [[2, 3]] * 3})
+
+    def test_a_file_that_goes_away_meanwhile_fails_the_build(self):
+        bench = self.bench()
+        chosen = self.sets(bench, numpy.ones((1, 3), "float32"), numpy.ones((1, 3), "float32"))
+        way = bench.builder(flags={"int8": True}, calibration=chosen)
+        copied = bench.cuda.copy_in
+
+        def copy_in(*args):
+            path = os.path.join(bench.home, "c1.npz")
+            if os.path.exists(path):
+                os.unlink(path)
+            return copied(*args)
+
+        bench.cuda.copy_in = copy_in
+        self.refused("bad-input", lambda: way.build(os.path.join(bench.home, "e"), bench.hear), "c1.npz")
+        self.assertEqual(os.listdir(os.path.join(bench.home, "engines")), [])
+        self.assertFalse(os.path.exists(os.path.join(bench.home, "e")))
+
+    def test_no_room_for_the_scales_is_no_failure(self):
+        bench = self.bench()
+        chosen = self.sets(bench, numpy.ones((1, 3), "float32"))
+        os.rmdir(os.path.join(bench.home, "engines"))
+        told = bench.build(flags={"int8": True}, calibration=chosen)
+        self.assertEqual(told["calibration"]["batches"], 1)
 
     def test_a_quantised_network_is_not_calibrated(self):
         bench = self.bench()

@@ -9,7 +9,7 @@ from ..failures import Failure
 from ..tensorrt_api import config as settings
 from ..tensorrt_api import import_tensorrt, made, parsing, version_of
 from ..tensorrt_api.log import make_log
-from ..tensorrt_api.progress import Teller, make_monitor
+from ..tensorrt_api.progress import Elapsed, Teller, make_monitor
 from ..tensorrt_api.reasons import build_failure
 
 
@@ -54,13 +54,16 @@ class Builder(object):
         config = builder.create_builder_config()
         workspace = self._configure(builder, network, config, wanted)
         calibrator = self._calibrate(builder, network, config)
-        config_holds = self._watch(config, teller)
-        blob = builder.build_serialized_network(network, config)
+        monitor = self._watch(config, teller)
+        with Elapsed(teller):
+            blob = builder.build_serialized_network(network, config)
+        if calibrator is not None and calibrator.failure is not None:
+            raise calibrator.failure
         if blob is None:
             raise build_failure(log, workspace)
         with open(part, "wb") as engine:
             engine.write(blob)
-        del config_holds
+        del monitor  # it had to live as long as the build
         return {
             "layers": network.num_layers,
             "workspace_mib": workspace,
@@ -115,7 +118,7 @@ class Builder(object):
         return os.path.join(self._home, engines.FOLDER, name)
 
     def _watch(self, config, teller):
-        """Have progress told; return what must live as long as the build."""
+        """Have progress told; return the monitor, None where this TensorRT takes none."""
         monitor = make_monitor(self._trt, teller)
         if monitor is not None:
             config.progress_monitor = monitor

@@ -68,12 +68,16 @@ def make_calibrator(trt, cuda, files, specs, cache_path):
         read_sample(path, specs)
 
     class Calibrator(trt.IInt8EntropyCalibrator2):
-        """Hands out one file a batch; `from_cache` tells that an earlier calibration was taken."""
+        """Hands out one file a batch; `from_cache` tells that an earlier calibration was taken.
+
+        What goes wrong is kept as `failure`: an exception must not reach TensorRT, which calls this.
+        """
 
         def __init__(self):
             trt.IInt8EntropyCalibrator2.__init__(self)
             self.batches = Batches(cuda, files, specs)
             self.from_cache = False
+            self.failure = None
 
         def get_batch_size(self):
             """Return the first dimension of the first input."""
@@ -81,21 +85,41 @@ def make_calibrator(trt, cuda, files, specs, cache_path):
 
         def get_batch(self, names):
             """Return the addresses of the next batch on the GPU, None at the end."""
-            found = self.batches.next()
-            return None if found is None else [found[name] for name in names]
+            try:
+                found = self.batches.next()
+                return None if found is None else [found[name] for name in names]
+            except (Failure, RuntimeError, OSError, LookupError) as error:
+                self.failure = error
+                return None
 
         def read_calibration_cache(self):
             """Return what an earlier calibration of the same model, set and TensorRT found, or None."""
-            self.from_cache = os.path.isfile(cache_path)
-            if not self.from_cache:
-                return None
-            with open(cache_path, "rb") as cache:
-                return cache.read()
+            found = read_cache(cache_path)
+            self.from_cache = found is not None
+            return found
 
         def write_calibration_cache(self, cache):
             """Keep what was found."""
-            with open(cache_path + ".part", "wb") as file:
-                file.write(cache)
-            os.replace(cache_path + ".part", cache_path)
+            if self.failure is None:
+                write_cache(cache_path, cache)
 
     return Calibrator()
+
+
+def read_cache(path):
+    """Return a file's bytes, None where there is none that can be read."""
+    try:
+        with open(path, "rb") as cache:
+            return cache.read()
+    except OSError:
+        return None
+
+
+def write_cache(path, cache):
+    """Keep a cache, whole or not at all; without room for it the next calibration begins anew."""
+    try:
+        with open(path + ".part", "wb") as file:
+            file.write(cache)
+        os.replace(path + ".part", path)
+    except OSError:
+        pass

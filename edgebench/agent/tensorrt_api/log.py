@@ -6,11 +6,19 @@ from collections import deque
 
 from ..trtexec.complaints import EMPTY_WORDS
 
-KEPT = 1000
+KEPT = 4000
 LETTERS = ("F", "E", "W", "I")
 """TensorRT's severities 0 to 3 as trtexec prints them; 4 is what nobody asked for."""
 REPEATED = re.compile(r"Internal Error \((Assertion engine != nullptr|Engine deserialization failed)")
 """Errors that only repeat that the errors before them happened."""
+
+
+def print_line(text):
+    """Print to the job's log; an exception must not reach TensorRT, whose threads it would end."""
+    try:
+        sys.stderr.write(text)
+    except (OSError, ValueError):
+        pass  # a full disk is told by whoever writes what is needed
 
 
 def make_log(trt, hear=None):
@@ -20,7 +28,7 @@ def make_log(trt, hear=None):
     """
 
     class Log(trt.ILogger):
-        """Keeps `lines`: (letter of LETTERS, text), oldest first."""
+        """Keeps errors and warnings as `lines`: (letter of LETTERS, text), oldest first."""
 
         def __init__(self):
             trt.ILogger.__init__(self)
@@ -31,12 +39,13 @@ def make_log(trt, hear=None):
             if int(severity) >= len(LETTERS):
                 return
             letter = LETTERS[int(severity)]
-            self.lines.extend((letter, line) for line in msg.splitlines() if line.strip())
-            sys.stderr.write("[TensorRT] [%s] %s\n" % (letter, msg))
-            if hear is not None and letter == "I":
+            if letter != "I":
+                self.lines.extend((letter, line) for line in msg.splitlines() if line.strip())
+            elif hear is not None:
                 hear(msg)
+            print_line("[TensorRT] [%s] %s\n" % (letter, msg))
 
-        def find(self, pattern, letters="FEWI"):
+        def find(self, pattern, letters="FEW"):
             """Return the first line of these severities that `pattern` is found in, or None."""
             found = (text.strip() for letter, text in self.lines if letter in letters and re.search(pattern, text))
             return next(found, None)

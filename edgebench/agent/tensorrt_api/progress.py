@@ -1,28 +1,64 @@
-"""How far a build is: phases and steps from TensorRT 8.6 or newer, else what it logs, each a second apart at least."""
+"""How far a build is: phases and steps where TensorRT tells them (10), else what it logs, and how long it has taken."""
+
+import threading
 
 from .. import clock as agent_clock
 
 EVERY_NS = 10**9
+SILENCE_S = 5.0
 
 
 class Teller(object):
-    """Hands `progress(done, text)` on, not more often than every `every_ns`; the share never goes back."""
+    """Hands `progress(done, text)` on, not more often than every `every_ns`; the share never goes back.
+
+    TensorRT calls it from several threads. A supervisor that is gone ends no thread of TensorRT's: whoever tells next
+    outside of a build finds that out.
+    """
 
     def __init__(self, progress, clock=agent_clock.monotonic_ns, every_ns=EVERY_NS):
         self._progress = progress
         self._clock = clock
         self._every_ns = every_ns
+        self._lock = threading.Lock()
         self._last = None
         self._most = None
 
     def tell(self, text, done=None):
         """Tell where the build is: `done` is a share from 0 to 1, or None."""
-        if done is not None:
-            self._most = max(done, self._most or 0.0)
-        now = self._clock()
-        if self._last is None or now - self._last >= self._every_ns:
+        with self._lock:
+            if done is not None:
+                self._most = max(done, self._most or 0.0)
+            now = self._clock()
+            if self._last is not None and now - self._last < self._every_ns:
+                return
             self._last = now
-            self._progress(self._most, text)
+            try:
+                self._progress(self._most, text)
+            except BrokenPipeError:
+                pass
+
+
+class Elapsed(object):
+    """Context: tells every `every_s` how long it has lasted, for a TensorRT that is silent for minutes."""
+
+    def __init__(self, teller, clock=agent_clock.monotonic_ns, every_s=SILENCE_S):
+        self._teller = teller
+        self._clock = clock
+        self._every_s = every_s
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._go_on, daemon=True)
+
+    def _go_on(self):
+        while not self._over.wait(self._every_s):
+            self._teller.tell("building for %d s" % ((self._clock() - self._began) // 10**9))
+
+    def __enter__(self):
+        self._began = self._clock()
+        self._thread.start()
+
+    def __exit__(self, *_):
+        self._over.set()
+        self._thread.join()
 
 
 class Phases(object):
