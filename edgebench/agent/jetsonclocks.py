@@ -16,6 +16,10 @@ STORE = "/root/.edgebench_clocks.conf"
 BOOT_DELAY_S = 60.0
 """NVIDIA's own services still set the clocks in the first minute after boot."""
 
+LOCKED = (
+    "clocks-locked",
+    "the clocks were locked already, by another session or by hand; they are left as they were found",
+)
 POLICIES = "/sys/devices/system/cpu/cpufreq/policy*"
 GPUS = "/sys/class/devfreq/*"
 GPU_NAME = re.compile(r"gpu|gv11b|gp10b|ga10b|gb10b")
@@ -83,8 +87,7 @@ def apply(scene, value):
     if program is None:
         raise NotSet("pin-failed", "there is no jetson_clocks on this device")
     if locked(scene.root):
-        text = "the clocks were locked already, by another session or by hand; they are left as they were found"
-        scene.warn("clocks-locked", text)
+        scene.warn(*LOCKED)
         if value == "default":
             return []
     elif value == "max":

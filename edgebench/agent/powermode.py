@@ -95,7 +95,9 @@ def change(scene, wanted, allow_reboot=False, rebooting=lambda mode: None):
     if not asks_for_reboot(text):
         raise NotSet("pin-failed", _why(text))
     if not allow_reboot:
-        raise NotSet("needs-reboot", "the mode %s takes a reboot of the device" % titled(mode))
+        raise NotSet(
+            "needs-reboot", "the mode %s takes a reboot of the device, which --allow-reboot allows" % titled(mode)
+        )
     rebooting(mode)
     _set(scene, program, before, mode, answer="YES\n")
     return mode

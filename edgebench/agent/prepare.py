@@ -67,6 +67,8 @@ class Preparation(object):
         for key, setting in SETTINGS:
             if key in self._asked:
                 self._set(scene, key, setting)
+        if "clocks" not in self._asked and jetsonclocks.find(self._root) and jetsonclocks.locked(self._root):
+            self._warn(*jetsonclocks.LOCKED)
 
     def _set(self, scene, key, setting):
         value = self._asked[key]
@@ -86,7 +88,7 @@ class Preparation(object):
         try:
             rails.open_rails(scene)
         except NotSet as why:
-            self._warn(why.code, "power rails: %s" % why)
+            self._warn("rails-closed", "the power rails' own files could not be opened: %s" % why)
 
     def _power_mode(self, scene, value):
         mode = powermode.change(scene, value)

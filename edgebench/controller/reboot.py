@@ -82,15 +82,17 @@ def put_back(device: DeviceSession, *, force: bool = False, clock: Clock = time)
 
     Raises as `restore_device` and `await_reboot` do.
     """
+    noted = [entry for event in device.client.status() if event["ev"] == "journal" for entry in event["entries"]]
+    going = next((entry for entry in noted if entry.get("reboot")), None)
     try:
-        done = restore_device(device, force=force, allow_reboot=True)
-        waits = [one for one in done.failed if one.get("reboot")]
-        if not waits:
+        done = restore_device(device, force=force, allow_reboot=going is not None)
+        if not any(one.get("reboot") for one in done.failed):
             return done
-        mode = waits[0].get("old")
     except DeviceLost:
-        done, mode = Restored((), (), None), None
-    await_reboot(device, f"power mode {mode or 'of before'}", clock=clock)
+        if going is None:
+            raise
+        done = Restored((), (), None)  # its words went down with the board
+    await_reboot(device, f"power mode {going.get('old') if going else '?'}", clock=clock)
     after = restore_device(device, force=False)
     return Restored((*done.entries, *after.entries), after.failed, done.stopped)
 

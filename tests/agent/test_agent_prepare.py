@@ -82,6 +82,12 @@ class Preparing(jetson_tree.JetsonCase):
         self.assertEqual(self.warnings[0][0], "pin-failed")
         self.assertIn("MAXN (0), 5W (1), 15W (2)", self.warnings[0][1])
 
+    def test_clocks_found_locked_are_told_though_nothing_was_asked(self):
+        self.put(jetson_tree.POLICY + "/scaling_min_freq", "1479000")
+        self.put(jetson_tree.GPU + "/min_freq", "921600000")
+        self.assertTrue(self.prepared().pins()["clocks_locked"])
+        self.assertEqual([code for code, _ in self.warnings], ["clocks-locked"])
+
     def test_an_unknown_key_and_bad_cpus_are_told(self):
         done = self.prepared(colour="blue", affinity="4096")
         self.assertEqual([code for code, _ in self.warnings], ["pin-failed"] * 2)
@@ -160,7 +166,7 @@ class Rails(jetson_tree.JetsonCase):
     def test_without_sudo_nothing_changes_and_it_is_told(self):
         self.refuse_sudo()
         self.prepared()
-        self.assertEqual((self.modes(), [code for code, _ in self.warnings]), ([0] * 3, ["needs-root"]))
+        self.assertEqual((self.modes(), [code for code, _ in self.warnings]), ([0] * 3, ["rails-closed"]))
 
 
 if __name__ == "__main__":
