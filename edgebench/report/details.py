@@ -91,4 +91,15 @@ def _memory(run: Run) -> str:
     if delta is None or delta.value is None:
         return ""
     text = f"memory over the imported runtime: {metric_cell(delta)} MiB"
-    return f"{text} (estimated {metric_cell(estimated)} MiB)" if estimated and estimated.value is not None else text
+    if estimated and estimated.value is not None:
+        text += f" (estimated {metric_cell(estimated)} MiB)"
+    return text + _gpu_memory(run)
+
+
+def _gpu_memory(run: Run) -> str:
+    """The GPU's share with the name of who told it, and what the engine itself takes there."""
+    gpu, text = run.metrics.get("memory_gpu"), ""
+    if gpu is not None and gpu.value is not None:
+        text += f"; GPU {metric_cell(gpu)} MiB ({gpu.statistic})"
+    held = [stage.mib["EngineDevice"] for stage in run.memory.stages if "EngineDevice" in stage.mib]
+    return text + (f"; the engine's activations and scratch {significant(held[-1])} MiB" if held else "")

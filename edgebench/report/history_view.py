@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -225,6 +225,12 @@ def environment_lines(run: Run) -> list[str]:
         lines.append(f"clock {name}: {first:.0f} -> {last:.0f} MHz (from {low:.0f} to {high:.0f})")
     for name, (first, low, high, last) in _ranges(env.temperatures_c):
         lines.append(f"temperature {name}: {first:.1f} -> {last:.1f} degC (from {low:.1f} to {high:.1f})")
+    for name, (_, low, high, _) in _ranges(env.supply_v):
+        lines.append(f"supply {name}: from {low:.2f} to {high:.2f} V")
+    if env.over_current:
+        lines.append("over-current events: " + _pairs(env.over_current))
+    if env.swap_mib:
+        lines.append(f"swap: grew by {env.swap_mib:.1f} MiB")
     if env.throttle:
         lines.append("throttling: " + ", ".join(env.throttle))
     loads = (("other programs", env.foreign_load), ("CPU use of the run, a thread", env.cpu_util))
@@ -238,7 +244,7 @@ def _ranges(found: dict[str, list[float]]) -> list[tuple[str, tuple[float, float
     return [(name, (v[0], v[1], v[2], v[3])) for name, v in found.items() if len(v) == 4]
 
 
-def _pairs(values: dict[str, object]) -> str:
+def _pairs(values: Mapping[str, object]) -> str:
     return " ".join(f"{key}={value}" for key, value in values.items())
 
 

@@ -120,6 +120,16 @@ def test_a_locked_clock_that_was_not_kept(tmp_path: Path) -> None:
     assert "clock-short" not in reasons(assembled(gpu([76800] + [614400] * 4 + [76800], 76800), tmp_path))
 
 
+def test_a_busy_gpu_below_its_clock_is_told_where_nobody_locked_it(tmp_path: Path) -> None:
+    def warned(khz: int, least: int = 76800) -> list[str]:
+        run = assembled(gpu([khz] * 6, least), tmp_path)
+        return [warn.text for warn in run.warnings if warn.code == "clock-below"]
+
+    assert warned(614400) == ["GPU at 614 of 922 MHz, though busy 99 % of the time"]
+    assert warned(921600) == []
+    assert warned(614400, least=921600) == []  # locked: a reason of the grade instead
+
+
 def test_a_boards_processors_are_held_to_their_governor(tmp_path: Path) -> None:
     columns = {"policy0": [1428000] * 6, "policy0.max": [1479000] * 6}
     slow = {"policy0": [921600] * 6, "policy0.max": [1479000] * 6}

@@ -109,6 +109,15 @@ def test_reasons_warnings_and_surroundings_are_lines():
     ]
 
 
+def test_a_boards_supply_and_swap_are_lines():
+    board = Environment(supply_v={"POM_5V_IN": [5.16, 4.504, 5.2, 5.1]}, over_current={"oc3": 40}, swap_mib=39.06)
+    assert environment_lines(make_run(environment=board))[1:] == [
+        "supply POM_5V_IN: from 4.50 to 5.20 V",
+        "over-current events: oc3=40",
+        "swap: grew by 39.1 MiB",
+    ]
+
+
 def test_the_head_tells_kind_source_and_outcome():
     run = make_run(kind="reported", source="a paper", outcome=Outcome(status="ok"), grade=Grade(letter="D"), note="n")
     head = dict(head_lines(run))

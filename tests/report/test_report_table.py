@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 from run_records import failed_run, make_run
 
-from edgebench.records import DeviceRef, Grade, GradeReason, Layer, Metric, Placement
+from edgebench.records import DeviceRef, Grade, GradeReason, Layer, MemoryInfo, MemoryStage, Metric, Placement
 from edgebench.report.details import detail_lines
 from edgebench.report.table import WIDE, notes, runs_table
 
@@ -94,3 +94,15 @@ def test_a_built_engine_says_what_its_layers_compute_in_and_what_the_build_took(
     lines = detail_lines(msgspec.structs.replace(run, metrics=run.metrics | times))
     assert "nodes: 3 on cuda; layers: 2 in int8, 1 in fp32, 12% of the time in reformats" in lines
     assert any("build 90000 ms" in line and "compute p50 7.25 ms" in line for line in lines)
+
+
+def test_the_gpus_memory_is_told_with_the_name_of_who_told_it():
+    memory = MemoryInfo(state="ok", stages=[MemoryStage(stage="peak", mib={"EngineDevice": 64.0})])
+    run = make_run(memory=memory)
+    shares = {"memory_delta": Metric(unit="MiB", value=90.0), "estimated_peak": Metric(unit="MiB", value=80.0)}
+    shares["memory_gpu"] = Metric(unit="MiB", value=200.0, statistic="nvmap: of the process")
+    (line,) = (one for one in detail_lines(msgspec.structs.replace(run, metrics=shares)) if one.startswith("memory"))
+    assert line == (
+        "memory over the imported runtime: 90 MiB (estimated 80 MiB); GPU 200 MiB (nvmap: of the process); "
+        "the engine's activations and scratch 64 MiB"
+    )

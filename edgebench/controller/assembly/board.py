@@ -12,6 +12,7 @@ import numpy as np
 
 from edgebench.controller.assembly.aggregates import chunks_of
 from edgebench.controller.events import Ints, JobEvents, Series
+from edgebench.records import Warn
 
 Window = tuple[int, int]
 
@@ -22,6 +23,7 @@ LEAST_5V_MV = 4750
 off (jetson_stats, issue 131)."""
 SAG = 0.90
 CLOCK_KEPT = 0.95
+BUSY_PERMILLE = 900
 SWAP_KIB = 16 * 1024
 UNDER_VOLTAGE = {"oc1": "the board's under-voltage event", "under-voltage": "the firmware's under-voltage warning"}
 """oc1 of soctherm_oc on Orin and Thor; bits 0 and 16 of a Raspberry Pi's get_throttled."""
@@ -131,6 +133,19 @@ def lost_clock(job: JobEvents) -> str:
     if (job.facts.get("power_mode") or _is_board(job)) and _performance(job.prepared.get("pins") or {}):
         told += [_below(name, cpu, name, f"{name}.max", windows) for name in _columns(cpu) if "." not in name]
     return ", ".join(text for text in told if text)
+
+
+def clock_warnings(job: JobEvents) -> list[Warn]:
+    """A GPU that was busy all the while and yet mostly below the clock that it may have: nobody locked it, so it is no
+    broken pin, but the next run may find it elsewhere."""
+    gpu, windows = _series(job, "gpu"), timed_windows(job)
+    t, load = gpu.column("load.permille")
+    busy = load[inside(t, windows)]
+    text = _below("GPU", gpu, "kHz", "max.kHz", windows)
+    if _locked(gpu) or not text or not busy.size or np.median(busy) < BUSY_PERMILLE:
+        return []
+    hint = "lock the clocks with --prepare clocks=max; look at the power mode, the supply and the temperature"
+    return [Warn(code="clock-below", text=f"{text}, though busy {np.median(busy) / 10:.0f} % of the time", hint=hint)]
 
 
 def _locked(gpu: Series) -> bool:

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from edgebench.controller.assembly.board import clock_warnings
 from edgebench.controller.assembly.engine import (
     computed_in,
     engine_metrics,
@@ -221,7 +222,7 @@ def _warnings(context: RunContext, job: JobEvents, invocations: Sequence[Invocat
     events = job.warnings + [w for step in job.steps.values() for w in step.warnings]
     seen = {(str(w.get("code")), str(w.get("text"))): w for w in events}
     told += [Warn(code=code, text=text, hint=w.get("hint")) for (code, text), w in seen.items()]
-    told += _rates_differ(job, invocations)
+    told += _rates_differ(job, invocations) + clock_warnings(job)
     shares = [one.outliers.over_2x for one in invocations if one.outcome.status == "ok"]
     if shares and max(shares) > OUTLIER_SHARE:
         text = f"up to {max(shares):.1%} of the iterations took over twice the median"
