@@ -171,7 +171,12 @@ def _tell(entry: DeviceEntry, json: str | None) -> None:
     from edgebench.cli.output import out, write_document
 
     if json is not None:
-        served = {"device": entry.name, "profile": entry.profile, "simulated": True, "root": entry.root}
+        served: dict[str, object] = {
+            "device": entry.name,
+            "profile": entry.profile,
+            "simulated": True,
+            "root": entry.root,
+        }
         if entry.transport == "ssh":
             served |= {"host": entry.host, "port": entry.port, "user": entry.user, "key": entry.key,
                        "known_hosts": entry.known_hosts, "home": entry.home}  # fmt: skip

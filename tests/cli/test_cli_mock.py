@@ -15,6 +15,7 @@ from cli_program import Program
 from signals import heed_interrupts
 
 from edgebench.controller.devices import load_devices
+from edgebench.mock.jetson.faults import FAULTS as OF_BOARDS
 from edgebench.mock.phone.faults import FAULTS
 
 
@@ -45,7 +46,8 @@ def test_a_device_is_registered_while_it_is_served(tmp_path, stop):
     with served(program, "jetson-nano", "--name", "toy", stop=stop) as (said, process):
         assert (said["device"], said["simulated"], said["pid"]) == ("toy", True, process.pid)
         entry = load_devices(config)["toy"]
-        assert (entry.transport, entry.root, entry.is_simulated) == ("local", said["root"], True)
+        assert (entry.transport, entry.root, entry.is_simulated) == ("ssh", said["root"], True)
+        assert (entry.host, entry.port, entry.key) == ("127.0.0.1", said["port"], said["key"])
         assert "Jetson Nano" in (Path(said["root"]) / "proc/device-tree/model").read_text()
         taken = program("mock", "start", "localhost", "--name", "toy")
         assert (taken.code, "there is a device toy already" in taken.err) == (2, True)
@@ -120,7 +122,9 @@ class TestPhones:
         [
             (("oneplus-7t", "--fault", "chargin"), "did you mean `charging`?"),
             (("oneplus-7t", "--fault", "crash@0"), "counted from 1"),
-            (("jetson-nano", "--fault", "crash"), "knows no faults"),
+            (("jetson-nano", "--fault", "no-sud"), "did you mean `no-sudo`?"),
+            (("jetson-nano", "--fault", "link-cut@0"), "counted from 1"),
+            (("localhost", "--fault", "crash"), "knows no faults"),
             (("oneplus-8t",), "did you mean `oneplus-7t`?"),
         ],
     )
@@ -131,4 +135,4 @@ class TestPhones:
 
     def test_faults_are_listed(self, tmp_path):
         text = Program(tmp_path)("mock", "list").out
-        assert all(name in text for name in FAULTS)
+        assert all(name in text for name in [*FAULTS, *OF_BOARDS])

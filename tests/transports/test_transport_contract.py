@@ -1,7 +1,7 @@
 """What every transport promises, asked of each in the same words.
 
 `adb` is a phone with shell v2, `old adb` one before Android 7, whose shell has a single stream; both are a plain folder
-with a real shell behind a real adb server, reached as /data/local/tmp.
+with a real shell behind a real adb server, reached as /data/local/tmp. `mock` is a simulated board's own SSH server.
 """
 
 from __future__ import annotations
@@ -18,10 +18,13 @@ import pytest
 from adb_room import PlainPhone
 
 from edgebench.errors import DeviceLost, DeviceUnfit
+from edgebench.mock.jetson.board import JetsonBoard
 from edgebench.mock.phone.face import USUAL_FEATURES
 from edgebench.transports import CommandTimeout, FileMissing
 from edgebench.transports.local import LocalTransport
+from edgebench.transports.places import SshPlace
 from edgebench.transports.ssh import SshTransport
+from edgebench.transports.ssh_config import SshSettings
 
 HOSTILE = [
     "a b",
@@ -49,7 +52,9 @@ HOSTILE = [
 HOSTILE_NAMES = [name for name in HOSTILE if name] + ["-rf"]
 
 
-@pytest.fixture(scope="session", params=["local", "ssh", "adb", pytest.param("old adb", marks=pytest.mark.heavy)])
+@pytest.fixture(
+    scope="session", params=["local", "ssh", "mock", "adb", pytest.param("old adb", marks=pytest.mark.heavy)]
+)
 def device(request, tmp_path_factory) -> Iterator[tuple]:
     """(transport, its home folder as this machine sees it)"""
     if request.param == "local":
@@ -61,6 +66,12 @@ def device(request, tmp_path_factory) -> Iterator[tuple]:
         phone = PlainPhone(tmp_path_factory.mktemp("phone") / "plain", serial=request.param, features=features)
         with request.getfixturevalue("behind")(phone) as transport:
             yield transport, phone.tmp
+    elif request.param == "mock":
+        with JetsonBoard(tmp_path_factory.mktemp("board") / "folder") as board:
+            place = SshPlace("board", "127.0.0.1", board.ssh.port, board.user, board.client_key, board.known_hosts)
+            settings = SshSettings(config_files=(), known_hosts=(), agent=False, connect_s=10.0, stall_s=10.0)
+            with SshTransport(place, settings) as transport:
+                yield transport, board.home
     else:
         server = request.getfixturevalue("server")
         with SshTransport(server.place(), server.settings()) as transport:

@@ -31,6 +31,8 @@ def lay(tree: Tree, facts: BoardFacts) -> None:
         _lay_pi(tree)
     else:
         _lay_jetson(tree, facts, facts.release)
+    # what runs on the board are processes of this machine: they find themselves where they look
+    (tree.folder / "proc/self").symlink_to("/proc/self")
     tree.fixed("proc/cpuinfo", "\n".join(_cpu_block(facts, cpu) for cpu in range(facts.cpus)))
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paramiko import SFTPAttributes, SFTPHandle, SFTPServer, SFTPServerInterface
+from paramiko import Message, SFTPAttributes, SFTPHandle, SFTPServer, SFTPServerInterface
 from paramiko.sftp import SFTP_OK, SFTP_PERMISSION_DENIED
 
 
@@ -128,3 +128,18 @@ def _answer(action: Callable[[], Any]) -> Any:
     except OSError as error:
         return SFTPServer.convert_errno(error.errno) if error.errno != errno.EPERM else SFTP_PERMISSION_DENIED
     return SFTP_OK if given is None else given
+
+
+class _Message(Message):  # type: ignore[misc]
+    """A request whose names may be any bytes, as file names are."""
+
+    def get_text(self) -> str:
+        """The next string."""
+        return os.fsdecode(self.get_binary())
+
+
+class Sftp(SFTPServer):  # type: ignore[misc]
+    """SFTP's server."""
+
+    def _process(self, t: int, request_number: int, msg: Message) -> None:
+        super()._process(t, request_number, _Message(msg.get_remainder()))

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import paramiko
 
-from edgebench.mock.jetson.ssh.files import Disk, Files
+from edgebench.mock.jetson.ssh.files import Disk, Files, Sftp
 from edgebench.mock.jetson.ssh.keys import Keys, known_line
 from edgebench.mock.jetson.ssh.session import Shell, attend, start
 
@@ -132,7 +132,7 @@ class SshServer:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         transport = paramiko.Transport(connection)
         transport.add_server_key(self._keys.host)
-        transport.set_subsystem_handler("sftp", paramiko.SFTPServer, Files, self._host.disk)
+        transport.set_subsystem_handler("sftp", Sftp, Files, self._host.disk)
         with self._lock:
             self._transports = {other for other in self._transports if other.is_active()} | {transport}
         try:

@@ -43,7 +43,8 @@ def unprivileged() -> list[str]:
 
 def start(command: bytes, shell: Shell) -> subprocess.Popen[bytes]:
     """Start the user's shell with a command, in a session of its own. Raises OSError."""
-    argv = [*unprivileged(), "/bin/sh", "-c", os.fsdecode(command)]
+    # a board's login shell is bash: it becomes the last command of its line, where others wait for it
+    argv = [*unprivileged(), shutil.which("bash") or "/bin/sh", "-c", os.fsdecode(command)]
     return subprocess.Popen(argv, cwd=shell.home, env=dict(shell.environment), stdin=subprocess.PIPE,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)  # fmt: skip
 
@@ -61,7 +62,8 @@ def attend(process: subprocess.Popen[bytes], channel: paramiko.Channel) -> None:
     errors.join()
     code = process.wait()
     try:
-        channel.send_exit_status(code if code >= 0 else 128 - code)
+        if code >= 0:  # of a signal's name paramiko's server cannot tell, and sends nothing
+            channel.send_exit_status(code)
         channel.shutdown_write()
         channel.close()
     except (OSError, EOFError, paramiko.SSHException):
