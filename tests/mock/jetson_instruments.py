@@ -31,7 +31,6 @@ class Errors:
     gross: float
     net: float
     off_w: float
-    step_w: float
     true_w: float
 
 
@@ -116,8 +115,8 @@ def run(name, folder, seed, *, idle_s=30.0, load_s=60.0, jitter=sampler.JITTER, 
         true, *idles = (hardware.board.truth_ns(*window) for window in windows)
         net_j = true.joules - sum(idle.mean_watts for idle in idles) / 2 * load_s
         return Errors(busy.watts / true.mean_watts - 1, found.gross.mj_per_item / true.joules - 1,
-                      found.net.mj_per_item / net_j - 1, abs(busy.watts - true.mean_watts),
-                      source.sensor.resolution_watts, true.mean_watts)  # fmt: skip
+                      found.net.mj_per_item / net_j - 1, busy.watts - true.mean_watts,
+                      true.mean_watts)  # fmt: skip
     finally:
         hardware.close()
 

@@ -25,6 +25,7 @@ FINE = ("jetson-nano", "jetson-orin-nano")
 """Rails at 5 V: steps of about 40 mW."""
 COARSE = ("jetson-agx-orin", "jetson-thor")
 """Rails at about 20 V: steps of hundreds of mW."""
+STEP_W = dict.fromkeys(FINE, 0.042) | dict.fromkeys(COARSE, 0.392)
 LOCKED = Work("gpu", 3.0, 0.010)
 """A load whose period is a whole part of the sampling interval."""
 
@@ -46,14 +47,14 @@ def steady(name, folder, seed):
     return run(name, folder / f"{name}-{seed}", seed, idle_s=6.0, load_s=10.0, wave=Work("gpu", watts))
 
 
-def beyond(found):
+def beyond(name, found):
     """How far the mean power was off, in what was allowed: 2 %, or a step of the sensor."""
-    return abs(found.off_w) / max(0.02 * found.true_w, found.step_w)
+    return abs(found.off_w) / max(0.02 * found.true_w, STEP_W[name])
 
 
 @pytest.mark.parametrize("name", [*FINE, *COARSE])
 def test_module_power_is_within_2_percent_or_a_step(name, tmp_path):
-    worst = max(beyond(steady(name, tmp_path, seed)) for seed in range(SEVERAL))
+    worst = max(beyond(name, steady(name, tmp_path, seed)) for seed in range(SEVERAL))
     assert 0.0 < worst <= 1.0
 
 
@@ -64,8 +65,8 @@ def test_module_power_is_within_2_percent_or_a_step_in_each_of_200_runs(name, tm
     found = [steady(name, tmp_path, seed) for seed in range(RUNS)]
     off = [abs(one.off_w) for one in found]
     print(f"{name} x {RUNS}: mean power of a steady load is off by {max(off) * 1000:.1f} mW at most, "
-          f"{max(one.off_w / one.true_w for one in found):.2%}")  # fmt: skip
-    assert max(map(beyond, found)) <= 1.0
+          f"{max(abs(one.watts) for one in found):.2%}")  # fmt: skip
+    assert max(beyond(name, one) for one in found) <= 1.0
 
 
 @pytest.mark.parametrize("name", FINE)
@@ -106,7 +107,7 @@ def test_the_onset_of_throttling_is_found_within_2_s(tmp_path):
     """From the times that trtexec exports of a board that gets hot while it infers."""
     Ran(tmp_path, f"--onnx={MODELS / 'sr-x2-w16.onnx'}", "--saveEngine=e", "--duration=0", board=ManualBoard())
     off = []
-    for seed in range(5):
+    for seed in range(SEVERAL):
         hardware = hardware_of("jetson-nano", tmp_path / f"root-{seed}", seed, ["throttle"])
         hardware.work("before", Work("cpu", 1.2))  # it is warm from something else
         hardware.board.advance(float(np.random.default_rng((seed, 6)).uniform(0.0, 6.0)))

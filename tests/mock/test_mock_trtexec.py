@@ -315,3 +315,10 @@ class TestFaults:
         board = ManualBoard()
         Ran(folder, "--onnx=m.onnx", *QUICK, board=board)
         assert [name for name, _ in board.moments] == ["build"]
+
+
+def test_flags_on_their_way_out_are_warned_of(folder):
+    said = Ran(folder, "--onnx=m.onnx", "--workspace=64", "--explicitBatch", *QUICK, name=ORIN, tensorrt="8.5.2.2").err
+    assert "[W] --workspace flag has been deprecated by --memPoolSize flag." in said
+    assert "[W] --explicitBatch flag has been deprecated and has no effect!" in said
+    assert "--workspace" not in built(folder, "--workspace=64", name=NANO).err

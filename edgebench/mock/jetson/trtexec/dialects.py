@@ -43,8 +43,8 @@ class Dialect:
 
     @property
     def tag(self) -> int:
-        """The version of its serialized engines: 205, 213, 232 and 239 were seen of 8.2, 8.4, 8.5 and 10.9."""
-        known = (((10,), 239), ((8, 6), 237), ((8, 5), 232), ((8, 4), 213), ((8, 2), 205), ((8,), 200))
+        """The version of its serialized engines; seen of 8.2, 8.4, 8.5, 10.9 and 10.11, the others are guesses."""
+        known = (((10, 11), 240), ((10,), 239), ((8, 6), 237), ((8, 5), 232), ((8, 4), 213), ((8, 2), 205), ((8,), 200))
         return next((tag for number, tag in known if self.since(*number)), 96)
 
     @property

@@ -78,6 +78,10 @@ def _understood(argv: tuple[str, ...], dialect: Dialect, voice: Voice) -> Option
     if options.unknown:
         voice.raw(usage(dialect))
         return None
+    if dialect.since(8, 4) and options.has("workspace"):
+        voice.warn("--workspace flag has been deprecated by --memPoolSize flag.")
+    if dialect.since(8, 2) and options.has("explicitBatch"):
+        voice.warn("--explicitBatch flag has been deprecated and has no effect!")
     return options
 
 
