@@ -26,8 +26,9 @@ Steps by pass: ``invocation`` has min_time_s, min_iterations; ``soak`` seconds, 
 
 A variant of TensorRT has ``engine``: {"way": "python"|"trtexec", "artifact": SHA256, "prebuilt": BOOL,
 "flags": {"fp16": BOOL, "int8": BOOL, "tf32": BOOL, "workspace_mib": N|null, "dla": N|null, ...},
-"profile": {INPUT: {"min": [..], "opt": [..], "max": [..]}}, "calibration": {"files": [PATH..], "sha256"}|null}; its job
-begins with a ``build`` step, a process like the others, which is not waited for by ready and go.
+"profile": {INPUT: {"min": [..], "opt": [..], "max": [..]}}, "calibration": {"files": [PATH..], "sha256"}|null,
+"inputs": [{name, dtype, shape}], what the file declares, for trtexec}; its job begins with a ``build`` step, a process
+like the others, which is not waited for by ready and go.
 
 **Events** carry ``ev`` and ``t`` (device monotonic ns); the supervisor adds ``step`` (index) to those of a child:
 
@@ -39,7 +40,9 @@ begins with a ``build`` step, a process like the others, which is not waited for
     phase      name                      load, first, measure, idle-before, soak, idle-after, paced, memory, fidelity
     loaded     load_ns, import_ns, build_ns, version, effective {accelerator, threads, providers}, io {...}
     first      ns
-    ready      items_per_iteration, files, inputs, outputs (shapes as they are); then the child waits for its orders
+    ready      items_per_iteration, files, inputs, outputs (shapes as they are), loads_later (a program loads the model
+               after its go; load_ns is what that took before); then the child waits for its orders
+    anchor     at_ns, uncertainty_ns, resolution_ns, whole    where a program's own times begin on this clock
     samples    n, start_ns, duration_ns  packed; ``file`` packed indexes with a folder of inputs, ``released_ns`` paced,
                                          ``compute_ns`` the accelerator's own time where it is known apart
     engine     key, cached, build_ns, bytes, way, runtime, gpu {name, sm}, flags      the outcome of a build step

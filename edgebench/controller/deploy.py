@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from edgebench.artifacts.artifact import load_artifact
+from edgebench.controller.engines import declared_inputs
 from edgebench.controller.inputs import InputFiles
 from edgebench.controller.rows import PreparedRow
 from edgebench.controller.runtimes import runtime_environment
@@ -69,6 +70,7 @@ def _engine(device: DeviceSession, row: PreparedRow, view: View) -> dict[str, An
         "prebuilt": use.prebuilt,
         "flags": use.flags,
         "profile": use.profile,
+        "inputs": declared_inputs(row.request.model_path) if use.way == "trtexec" else [],
         "calibration": calibration,
     }
 

@@ -139,6 +139,22 @@ def _is_dla(ask: VariantAsk) -> bool:
     return ask.accelerator.startswith("dla")
 
 
+def declared_inputs(model: Path) -> list[dict[str, Any]]:
+    """The inputs of an .onnx as its file declares them, an open axis None: trtexec tells no types. [] of an engine."""
+    if sniff(model) is not Format.ONNX:
+        return []
+    specs = reader_of(model).read(model).inputs
+    return [
+        {
+            "name": spec.name,
+            "dtype": spec.dtype,
+            "shape": [size if isinstance(size, int) else None for size in spec.dims],
+        }
+        for spec in specs
+        if spec.dims is not None
+    ]
+
+
 def shape_profile(model: Path, ask: VariantAsk) -> dict[str, dict[str, list[int]]]:
     """For inputs with free dimensions the least, the most and the first shape that a run feeds; {} where none is free.
 

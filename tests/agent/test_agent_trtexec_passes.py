@@ -301,6 +301,11 @@ class Running(TrtexecCase):
         events = self.ok(self.run_pass("fidelity", variant=variant))
         self.assertIn("one-input", [event["code"] for event in self.only(events, "warning")])
 
+    def test_a_type_that_numpy_has_not(self):
+        variant = self.variant(inputs=[{"name": "x", "dtype": "bfloat16", "shape": [1, 4]}])
+        self.ok(self.run_pass("build", variant=variant))
+        self.assertEqual(self.failed(self.run_pass("fidelity", variant=variant))[0], "unsupported-precision")
+
     def test_a_fed_back_output_is_refused(self):
         variant = dict(self.variant(), states={"y": "x"})
         self.assertEqual(self.failed(self.run_pass("fidelity", variant=variant))[0], "bad-input")

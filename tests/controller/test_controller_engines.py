@@ -10,7 +10,14 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgebench.controller.engines import BUILD_LIMIT_S, Board, build_flags, fit_engine, shape_profile
+from edgebench.controller.engines import (
+    BUILD_LIMIT_S,
+    Board,
+    build_flags,
+    declared_inputs,
+    fit_engine,
+    shape_profile,
+)
 from edgebench.controller.rows import examine
 from edgebench.controller.spec import VariantAsk
 from edgebench.errors import RowFailure
@@ -153,3 +160,11 @@ def test_free_axes_get_a_profile_of_what_will_be_fed(tmp_path):
     np.savez(folder / "2.npz", x=np.zeros((1, 3, 6, 12), np.float32))
     spanned = {"x": {"min": [1, 3, 6, 9], "opt": [1, 3, 8, 9], "max": [1, 3, 8, 12]}}
     assert shape_profile(free, ask(free, input=str(folder))) == spanned
+
+
+def test_what_a_file_declares_of_its_inputs_is_told_for_trtexec(tmp_path):
+    free = conv(tmp_path / "m.onnx", "N", 3, "h", 8)
+    assert declared_inputs(free) == [{"name": "x", "dtype": "float32", "shape": [None, 3, None, 8]}]
+    engine = tmp_path / "m.engine"
+    engine.write_bytes(b"ptrt" + bytes(64))
+    assert declared_inputs(engine) == []

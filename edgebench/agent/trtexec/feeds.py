@@ -8,6 +8,8 @@ process, so of several input files the first is run.
 import os
 from collections import OrderedDict
 
+import numpy
+
 from .. import inputs
 from ..failures import Failure, Stage
 from ..runners import Spec
@@ -18,7 +20,15 @@ WIDE = {"float64": "float32", "int8": "float32"}
 
 def specs_of(told):
     """Return the Specs of [{"name", "dtype", "shape"}] as a variant's engine has them."""
-    return [Spec(one["name"], one["dtype"], list(one["shape"]), one["dtype"]) for one in told]
+    return [Spec(one["name"], _known(one["dtype"]), list(one["shape"]), one["dtype"]) for one in told]
+
+
+def _known(dtype):
+    """Return numpy's name of a type, None where numpy has none (bfloat16)."""
+    try:
+        return numpy.dtype(dtype).name
+    except TypeError:
+        return None
 
 
 def discovered(bindings):
