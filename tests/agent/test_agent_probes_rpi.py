@@ -1,4 +1,5 @@
 import os
+import random
 import unittest
 
 from sensor_tree import MISSING, TreeTest, module
@@ -29,6 +30,7 @@ class Pmic(FirmwareTest):
         self.assertEqual(len(source["columns"]), 12)
         self.assertNotIn("EXT5V", source["columns"])
         self.assertEqual((source["total"], source["scope"], source["max_hz"]), (source["columns"], "rails", 2))
+        self.assertEqual(source["rate_hz"], 2.0)
         self.assertIn("USB devices", source["excluded"])
         by_name = dict(zip(source["columns"], probe.read()))  # noqa: B905
         self.assertEqual(by_name["VDD_CORE"], round(1.4288 * 0.9065925 * 1e6))
@@ -48,6 +50,16 @@ class Pmic(FirmwareTest):
             self.put({"pmic_read_adc": text.encode("utf-8", "replace")}, "answers")
             self.assertEqual(probe.read(), (MISSING,))
             self.assertEqual(probe.companions[0].read(), (MISSING,))
+
+    def test_mutilated_answers_never_raise(self):
+        rng = random.Random(7)
+        for _ in range(2000):
+            text = list(PMIC)
+            for _ in range(rng.randint(1, 40)):
+                at = rng.randrange(len(text))
+                text[at : at + rng.randint(0, 9)] = rng.choice("A_V()=.-0123456789 \n\x00\u0663") * rng.randint(0, 9)
+            for microwatts in rpi.rails_uw("".join(text)).values():
+                self.assertLess(abs(microwatts), 2**61)
 
     def test_other_boards_say_so_with_status_0(self):
         self.firmware()

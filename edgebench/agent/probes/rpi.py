@@ -57,7 +57,8 @@ def find_power(root, options=None):
     columns = sorted(rails_uw(text))
     if not columns:
         return base.absent(POWER, "unavailable", "vcgencmd pmic_read_adc printed no rail: %s" % ascii(text[:80]))
-    known = {"total": columns, "max_hz": MAX_HZ, "excluded": EXCLUDED}
+    # rate_hz: so that a soak is planned long enough; the sampler says what it came to
+    known = {"total": columns, "max_hz": MAX_HZ, "rate_hz": float(MAX_HZ), "excluded": EXCLUDED}
     probe = Asked(base.describe(POWER, "instantaneous", "rails", "uW", columns, **known), firmware, "pmic_read_adc")
     probe.pick = lambda said: _in_order(rails_uw(said), columns)
     if supply_mv(text) is not None:
