@@ -19,6 +19,8 @@ def memory_metrics(context: RunContext, job: JobEvents) -> tuple[MemoryInfo, dic
     """Memory record and its metrics, MiB."""
     if not context.settings.memory:
         return _absent("switched off by --no-memory")
+    if context.device.simulated and context.engine is not None and context.engine.way == "trtexec":
+        return _absent("a simulated board's trtexec is a stand-in, whose own memory tells nothing")
     steps = job.of_pass("memory")
     if not steps or not steps[-1].ok:
         error = (steps[-1].error or {}) if steps else {}
