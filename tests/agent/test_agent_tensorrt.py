@@ -240,11 +240,17 @@ class LayerTest(Case):
         self.assertEqual((event["source"], event["reformat"]["share"]), ("profile", 0.25))
         self.assertEqual({one["precision"] for one in event["layers"]}, {None})
 
-    def test_the_profiler_sees_a_mean(self):
-        profiler = module("tensorrt_api.profiling").make_profiler(self.bench().trt)
-        for ms in (1.0, 3.0):
-            profiler.report_layer_time("a", ms)
-        self.assertEqual(dict(profiler.means()), {"a": 2.0})
+    def test_layers_of_one_name_share_their_time(self):
+        layers = [{"Name": "a"}, {"Name": "b"}, {"Name": "a"}]
+        made = self.bench().runner(layers=layers, times=[["a", 1.0], ["b", 2.0], ["a", 3.0]])
+        made.bind({"x": ROWS})
+        told = made.layers({"x": ROWS})["layers"]
+        self.assertEqual([(one["name"], one["ms"]) for one in told], [("a", 2.0), ("b", 2.0), ("a", 2.0)])
+
+    def test_layers_of_further_profiles_are_not_run(self):
+        made = self.bench().runner(layers=[{"Name": "a"}, {"Name": "a [profile 1]"}, "b", "b [profile 12]"])
+        made.bind({"x": ROWS})
+        self.assertEqual([one["name"] for one in made.layers({"x": ROWS})["layers"]], ["a", "b"])
 
 
 class Sink(object):

@@ -1,6 +1,7 @@
 """TensorRT through its Python module, 8.0 to 10: engines that a build step left, or that were brought."""
 
 import json
+import re
 
 from .. import build
 from ..cuda import open_cuda
@@ -8,10 +9,12 @@ from ..failures import Failure
 from ..tensorrt_api import import_tensorrt, version_of
 from ..tensorrt_api.engine import load_engine, memory_bytes
 from ..tensorrt_api.log import make_log
-from ..tensorrt_api.profiling import make_profiler
+from ..tensorrt_api.profiling import make_profiler, times_of
 from ..tensorrt_api.tensors import open_tensors
 from ..trtexec.layers import described
 
+OTHER_PROFILE = re.compile(r"\[profile [1-9]\d*\]")
+"""Marks layers and tensors of an engine's further profiles; the first one's, which is run, have no mark."""
 PROFILED = 10
 """Inferences of which the layers' times are the means."""
 
@@ -187,7 +190,7 @@ class Runner(object):
         self.bind(feeds)
         for _ in range(PROFILED):
             self.run()
-        times = profiler.means()
+        times = times_of(profiler, PROFILED, told)
         event, self._placed = described(told or list(times), times, core_of(self._accelerator))
         sources = ["engine-inspector"] if told else []
         return dict(event, source="+".join(sources + (["profile"] if times else [])))
@@ -205,7 +208,7 @@ class Runner(object):
         except ValueError:
             return []
         found = told.get("Layers") if isinstance(told, dict) else None
-        return found if isinstance(found, list) else []
+        return [layer for layer in found if not OTHER_PROFILE.search(str(layer))] if isinstance(found, list) else []
 
     def placement(self, feeds):
         """Return (source, {"cuda": [names], "dla0": [names]}) of the engine's layers. Raises Failure."""
