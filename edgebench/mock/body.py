@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +50,7 @@ class Body:
 
     Its state at `now_ms`: `watts` (of the last millisecond), `joules` (since the start), `celsius`, `throttle_level`,
     `throttle_events` (lowerings so far), `throttled_at_s` (when each of them was) and `clock_share`.
+    `followers` are called before each step of 100 ms: they may change `heat` and what the schedule's shapes give.
     """
 
     def __init__(self, schedule: Schedule, heat: Heat, rng: np.random.Generator, noise: float = 0.01) -> None:
@@ -61,6 +63,7 @@ class Body:
         self.throttle_level = 0
         self.throttle_events = 0
         self.throttled_at_s: list[float] = []
+        self.followers: list[Callable[[Body], None]] = []
         self._rng = rng
         self._noise = noise
         self._since_step_s = 0.0
@@ -93,6 +96,8 @@ class Body:
         return self._curve[low] + (self._curve[low + 1] - self._curve[low]) * (at - low)
 
     def _advance_chunk(self, milliseconds: int) -> None:
+        for follow in self.followers:
+            follow(self)
         seconds = (self.now_ms + np.arange(milliseconds, dtype=np.float64)) / 1000.0
         asked = self.schedule.watts(seconds)
         idle = self.schedule.idle_w

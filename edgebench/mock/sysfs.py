@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -45,6 +46,10 @@ class FakeBoard:
         self._fast, self._slow = (FORMS[form] if isinstance(form, str) else form)(self._tree, self._rng)
         self._slow_due_ms = 0
         self._show()
+
+    def follow(self, follower: Callable[[Body], None]) -> None:
+        """Have something asked before each step of the body."""
+        self._body.followers.append(follower)
 
     def monotonic_ns(self) -> int:
         """Return the board's time in ns."""

@@ -57,6 +57,7 @@ class Hardware:
         self._booted_s = -float(np.random.default_rng(seed).uniform(2000, 9000))
         self._lived: Callable[[], float] = lambda: 0.0  # it is shown once before there is a board
         self.board = FakeBoard(root, self._form, seed=seed, load=schedule, heat=heat_of(facts))
+        self.board.follow(self._follow)
         self._lived = lambda: (self.board.monotonic_ns() - self.board.start_ns) / 1e9
         if self.faults.has("clocks-left-locked"):
             self.clocks.lock()
@@ -151,11 +152,10 @@ class Hardware:
         # the chips take three of the numbers at most; a fan's tachometer stands beside it
         self.fan = Fan(tree, self.knobs, facts.fan, 10)
         self.memory = Memory(tree, facts, self.memory_used)
+        self._climate = Climate(facts, self.fan, lambda seconds: faults.now("throttle", seconds))
         self._boot, self._boots = Boot(tree), 1
         self._boot.set(self._boots)
         slow: list[Sensor] = [
-            _Follower(self._follow),
-            Climate(facts, self.fan, lambda seconds: faults.now("throttle", seconds)),
             Zones(tree, facts.zones, facts.gated, self._dead_zones()),
             Cooling(tree, facts, self.fan.pwm),
             self.fan,
@@ -176,12 +176,13 @@ class Hardware:
             return ()
         return tuple(zone for zone in self.facts.zones if zone.lower().startswith("gpu"))
 
-    def _follow(self) -> None:
-        """Take over what the board's processes do, and what clocks and fan draw."""
+    def _follow(self, body: Body) -> None:
+        """Take over what the board's processes do, what clocks and fan draw, and how the fan cools."""
+        self._climate.follow(body)
         self._seen = self._usage()
         cores = min(self._seen.cpus / self.facts.cpus, 1.0)
         busy = Work("cpu", self.facts.draw.cpus * cores**0.75 * self.clocks.share("cpu") ** 2) if cores else None
-        now_s = self.lived_s
+        now_s = body.now_ms / 1000
         self.load.set("processes", busy, now_s)
         locked = self.clocks.are_locked and self.facts.draw.locked > 0
         self.load.set("locked", Work("soc", self.facts.draw.locked) if locked else None, now_s)
@@ -202,14 +203,3 @@ class Hardware:
         gpu = sum(work.watts for work in self._works.values() if work.kind == "gpu")
         self.clocks.gpu_load = min(gpu / self.facts.draw.gpu, 1.0) if gpu else 0.0
         self.clocks.cpu_load = self.cpu_load()
-
-
-class _Follower:
-    """A sensor that shows nothing: it is asked at the pace of the slow ones."""
-
-    def __init__(self, follow: Callable[[], None]) -> None:
-        self._follow = follow
-
-    def show(self, body: Body) -> None:
-        """Follow."""
-        self._follow()

@@ -81,11 +81,14 @@ class Fan:
             return max(told, self._auto) if enable == "1" else told
         return {"0": 0, "1": told}.get(enable, self._auto)
 
+    def follow(self, body: Body) -> None:
+        """Take the speed that the temperature asks for by the board's own curve."""
+        self._auto = min(max(round(8 * (body.celsius - FAN_BEGINS_C)), 0), FULL_PWM)
+
     def show(self, body: Body) -> None:
-        """Follow the temperature and write pwm and rpm."""
+        """Write pwm and rpm."""
         if self._kind is None:
             return
-        self._auto = min(max(round(8 * (body.celsius - FAN_BEGINS_C)), 0), FULL_PWM)
         self._present.set(self.pwm())
         self._rpm.set(self.pwm() * 16)
 
@@ -97,8 +100,9 @@ class Climate:
         self._usual, self._hot = heat_of(facts), hot_heat_of(facts)
         self._fan, self._throttles = fan, throttles
 
-    def show(self, body: Body) -> None:
-        """Nothing is written; the fan is felt."""
+    def follow(self, body: Body) -> None:
+        """Let the fan follow the temperature, and the body feel the fan."""
+        self._fan.follow(body)
         if self._throttles(body.now_ms / 1000):
             body.heat = self._hot
             return
