@@ -127,7 +127,8 @@ def _warn(job: Job, net: Network, wanted: Wanted) -> None:
     if wanted.int8 and not chip.has("int8"):
         voice.trt(words.NOT_NATIVE.format(kind="Int8", precision="Int8"), "W")
     if wanted.int8 and not net.explicit and wanted.ranges is None:
-        voice.trt(words.NO_CALIBRATOR, "W")
+        others = "Int32 or Bool" if job.dialect.since(8, 5) else "Int32"
+        voice.trt(words.NO_CALIBRATOR.format(others=others), "W")
     if net.explicit and wanted.ranges is not None:
         voice.trt(words.CALIBRATOR_UNUSED, "W")
     for name in uncalibrated(net, wanted)[:MOST_NAMED] if wanted.int8 else []:

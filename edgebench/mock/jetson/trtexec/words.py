@@ -1,4 +1,8 @@
-"""Longer sentences of TensorRT and its `trtexec`, verbatim, by what they are about."""
+"""Longer sentences of TensorRT and its `trtexec`, by what they are about.
+
+From its sources and from logs that users published; of NOT_ON_DLA, NOT_CONFIGURED, CALIBRATOR_UNUSED, BEYOND_PROFILE
+and the sizes in OUT_OF_MEMORY_10 no log was at hand.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +15,7 @@ INT64 = (
 NOT_NATIVE = (
     "{kind} support requested on hardware without native {precision} support, performance will be negatively affected."
 )
-NO_CALIBRATOR = (
-    "Calibrator is not being used. Users must provide dynamic range for all tensors that are not Int32 or Bool."
-)
+NO_CALIBRATOR = "Calibrator is not being used. Users must provide dynamic range for all tensors that are not {others}."
 CALIBRATOR_UNUSED = (
     "Calibrator won't be used in explicit precision mode. Use quantization aware training to generate network with "
     "Quantize/Dequantize nodes."
@@ -38,7 +40,6 @@ NOT_ON_DLA = (
     "Error[4]: [network.cpp::validate::2871] Error Code 4: Internal Error (Layer {name} is not supported on DLA and "
     "GPU fallback is not enabled)"
 )
-"""Made up: no log of it was found."""
 NOT_CONFIGURED = (
     "Error[4]: [network.cpp::validate::2871] Error Code 4: Internal Error (Int8 precision has been set for a layer or "
     "layer output, but int8 is not configured in the builder)"
@@ -48,8 +49,8 @@ NO_ENGINE = (
     "failed. )"
 )
 LITTLE_WORKSPACE = (
-    "Some tactics do not have sufficient workspace memory to run. Increasing workspace size will enable more tactics, "
-    "please check verbose output for requested sizes."
+    "Some tactics do not have sufficient workspace memory to run. Increasing workspace size may increase performance, "
+    "please check verbose output."
 )
 TACTIC_TOO_LARGE = "Tactic Device request: {mib}MB Available: {free}MB. Device memory is insufficient to use tactic."
 TACTIC_SKIPPED = (
