@@ -31,7 +31,8 @@ def memory_metrics(context: RunContext, job: JobEvents) -> tuple[MemoryInfo, dic
     imported = by_name.get("imported", {}).get("VmRSS")
     delta = peak - imported if peak is not None and imported is not None else None
     estimated = context.facts.estimated_peak_bytes
-    dip = None if context.device.simulated else _dip(by_name)
+    simulated = context.device.simulated
+    dip = None if simulated else _dip(by_name)
     info = MemoryInfo(
         state="ok",
         stages=stages,
@@ -39,11 +40,12 @@ def memory_metrics(context: RunContext, job: JobEvents) -> tuple[MemoryInfo, dic
         system_dip_mib=dip,
         measured_over_estimated=delta * MIB / estimated if delta and estimated else None,
     )
+    unseen = "a simulated board does not hold what the model takes" if simulated else "MemAvailable was not read"
     swapped = by_name.get("peak", {}).get("Swap", 0.0)
     metrics = {
         "memory_peak": _metric(peak, "VmHWM", "the device's kernel gives no VmHWM", swapped),
         "memory_delta": _metric(delta, "VmHWM - VmRSS after import", "baseline or peak is missing", swapped),
-        "memory_system": _metric(dip, "dip of MemAvailable", "MemAvailable was not read", _swapped(by_name)),
+        "memory_system": _metric(dip, "dip of MemAvailable", unseen, _swapped(by_name)),
     }
     gpu = _gpu(context, by_name)
     return info, metrics | ({"memory_gpu": gpu} if gpu is not None else {})
