@@ -26,9 +26,13 @@ class Fallback(ToolTest):
             self.addCleanup(one.stream.close)
         return one
 
-    def receive(self, stream, now_ns=0):
+    now_ns = 0
+
+    def receive(self, stream, now_ns=None):
+        """What comes next, received a second after the last."""
+        self.now_ns = self.now_ns + 10**9 if now_ns is None else now_ns
         self.assertTrue(select.select([stream.fd], [], [], 20)[0], "nothing comes")
-        return stream.receive(now_ns)
+        return stream.receive(self.now_ns)
 
     def test_rails_and_total_are_those_of_the_first_line_that_has_any(self):
         one = self.found(BARE, NANO.format(1057))
@@ -45,6 +49,14 @@ class Fallback(ToolTest):
         self.assertIsNone(one.stream.receive(0))
         os.write(self.more, (NANO.format(1) + "\n" + NANO.format(2) + "\n").encode("ascii"))
         self.assertEqual(self.receive(one.stream)[0][0], 2000)
+
+    def test_a_flood_gives_no_more_rows_than_a_sensor_could(self):
+        one = self.found(NANO.format(1057))
+        taken = 0
+        for at in range(100):
+            self.say(NANO.format(1000 + at))
+            taken += self.receive(one.stream, 10**15 + at * 10**6) is not None
+        self.assertEqual(taken, 5)
 
     def test_a_line_in_pieces_is_one_line(self):
         one = self.found(NANO.format(1057))

@@ -20,6 +20,7 @@ INTERVAL_MS = 101
 FIRST_LINE_S = 5.0
 LINES_WITHOUT_RAILS = 3
 SILENT_NS = 10 * 10**9
+LEAST_GAP_NS = 20 * 10**6
 NO_RAILS = "tegrastats prints no power rails on this board; use an external meter (--power-csv)"
 GAUGES = ("GR3D.permille", "GR3D.kHz", "EMC.permille", "EMC.kHz", "RAM.kB", "SWAP.kB", "RAM.largest_free.kB")
 ENGINES = {"GR3D": ("GR3D_FREQ", "GR3D", "GR3D2_FREQ"), "EMC": ("EMC_FREQ", "EMC")}
@@ -106,6 +107,8 @@ class Stream(object):
         if lines:
             # older ones came while we were busy: when, nobody knows
             rows = self._rows(tegrastats.parse(lines[-1]))
+        if rows and 0 <= now_ns - self._last_ns < LEAST_GAP_NS:
+            rows = None  # no tegrastats prints as fast as that
         if rows:
             self._last_ns = now_ns
         if over:
