@@ -70,6 +70,7 @@ class JetsonBoard:
         self._commands = 0
         self._struck: set[Fault] = set()
         self._over = threading.Event()
+        self.booted = threading.Event()
         self._watch = threading.Thread(target=self._strike_in_time, name="board-faults", daemon=True)
         self._open = ExitStack()
 
@@ -184,7 +185,8 @@ class JetsonBoard:
         self._strike(moment=name)
 
     def reboot(self) -> None:
-        """Go down now, with everything that runs; come back after a while."""
+        """Go down now, with everything that runs; come back after a while (`booted` is set then)."""
+        self.booted.clear()
         self.ssh.go_down()
         threading.Thread(target=self._boot, name="board-boot", daemon=True).start()
 
@@ -195,6 +197,7 @@ class JetsonBoard:
         with self.living.held():
             self.hardware.reboot()
         self.ssh.come_up()
+        self.booted.set()
 
     def _strike(self, nth: int = 0, moment: str | None = None) -> bool:
         """Let faults of the link happen whose time has come, each once. Returns whether one did."""

@@ -68,10 +68,9 @@ class Powers:
 
     def write(self, place: Path, text: str) -> str | None:
         """Write a file of the tree as root. Returns what is wrong, in the words of its system; None: nothing."""
-        root = self._hardware.root
-        if not place.is_relative_to(root):
+        if not self._is_ours(place):
             return "Permission denied"
-        real = "/" + str(_resolved(place).relative_to(root.resolve()))
+        real = "/" + str(_resolved(place).relative_to(self._hardware.root.resolve()))
         with self._held():
             if real in self._hardware.knobs:
                 try:
@@ -83,7 +82,7 @@ class Powers:
 
     def save(self, place: Path, text: str) -> str | None:
         """Write a plain file of root's below the tree. Returns what is wrong."""
-        if not _resolved(place).is_relative_to(self._hardware.root.resolve()) or len(text) > MOST_BYTES:
+        if not self._is_ours(place) or len(text) > MOST_BYTES:
             return "Permission denied"
         if not place.parent.is_dir():
             return "No such file or directory"
@@ -92,17 +91,21 @@ class Powers:
 
     def read(self, place: Path) -> bytes:
         """Read a file of the tree as root. Raises OSError."""
-        if not _resolved(place).is_relative_to(self._hardware.root.resolve()):
+        if not self._is_ours(place):
             raise PermissionError(13, "Permission denied")
         return self._hardware.access.read(place)
 
     def chmod(self, place: Path, spec: str) -> str | None:
         """Change who may read a file of the tree. Returns what is wrong."""
-        if not place.is_relative_to(self._hardware.root):
+        if not self._is_ours(place):
             return "Operation not permitted"
         if not place.exists():
             return "No such file or directory"
         return None if self._hardware.access.change(place, spec) else "Operation not permitted"
+
+    def _is_ours(self, place: Path) -> bool:
+        """Whether a file is below the tree, and no link that leads out of it."""
+        return _resolved(place).is_relative_to(self._hardware.root.resolve()) and not place.is_symlink()
 
     def cat(self, path: str) -> str:
         """What a file of the tree says now; empty where there is none."""

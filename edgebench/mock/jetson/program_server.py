@@ -10,6 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,11 @@ class SocketLine:
         self._connection, self._board, self._speed, self._over = connection, board, speed, over
         self._reader = connection.makefile("r", encoding="utf-8")
         self.pid = 0
+
+    def close(self) -> None:
+        """Let go of the process: it ends, if it has not."""
+        with suppress(OSError):
+            self._reader.close()
 
     def told(self) -> dict[str, Any] | None:
         """The next line that the process says."""
@@ -154,6 +160,7 @@ class ProgramServer:
                 pass
             finally:
                 self._board.forget(line)
+                line.close()
 
     def _run(self, line: SocketLine, told: dict[str, Any]) -> dict[str, Any]:
         program = self._programs[str(told["name"])]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -66,8 +67,29 @@ class _Door(paramiko.ServerInterface):  # type: ignore[misc]  # paramiko is unty
             process = start(command, self._host.shell)
         except OSError:
             return False
-        threading.Thread(target=attend, args=(process, channel), name="board-command", daemon=True).start()
+        attending = threading.Thread(target=attend, args=(process, channel), name="board-command", daemon=True)
+        channel.get_transport().after_reply(attending.start)
         return True
+
+
+class _Transport(paramiko.Transport):  # type: ignore[misc]
+    """A connection whose commands say nothing before the client was told that they have started.
+
+    paramiko tells it when `check_channel_exec_request` has returned: a short command could be over by then.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock)
+        self._after_reply: list[Callable[[], None]] = []
+
+    def after_reply(self, action: Callable[[], None]) -> None:
+        """Do that once the reply to the present request is on its way; called by the transport's own thread."""
+        self._after_reply.append(action)
+
+    def _send_user_message(self, data: paramiko.Message) -> None:
+        super()._send_user_message(data)
+        while threading.current_thread() is self and self._after_reply:
+            self._after_reply.pop(0)()
 
 
 class SshServer:
@@ -130,7 +152,7 @@ class SshServer:
 
     def _greet(self, connection: socket.socket) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        transport = paramiko.Transport(connection)
+        transport = _Transport(connection)
         transport.add_server_key(self._keys.host)
         transport.set_subsystem_handler("sftp", Sftp, Files, self._host.disk)
         with self._lock:
