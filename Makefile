@@ -3,6 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO := .demo
+WORKERS ?= 2
 MODELS ?= models/sr-x2-w28.onnx models/sr-x2-w28-int8.onnx models/sr-x2-w16.onnx
 PHONE_MODELS ?= models/sr-x2-w28-fp32.tflite models/sr-x2-w28-fp16.tflite models/sr-x2-w28-int8.tflite
 
@@ -44,11 +45,13 @@ demo-android: $(VENV)/.user
 demo-jetson: $(VENV)/.user
 	@sh tools/demo_jetson.sh $(BIN)/edgebench $(MODELS)
 
+# side by side by whole files, whose tests share what they set up; after them, one by one, those that need quiet
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not heavy"
+	$(BIN)/python -m pytest -m "not (heavy or alone)" -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -m alone
 
 test-heavy: $(VENV)/.dev
-	$(BIN)/python -m pytest -m heavy --timeout 900
+	$(BIN)/python -m pytest -m heavy -n $(WORKERS) --dist loadfile --timeout 900
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -221,7 +221,8 @@ def frames(data: bytes, nonce: str) -> list[dict[str, Any]]:
     reader = FrameReader(nonce)
     events = reader.feed(data)
     assert reader.ended, data
-    assert (reader.damaged, reader.noise) == (0, 0), data
+    signs_of_life = data.split(b"\n").count(b"~")  # on a slow machine a job has nothing to tell for seconds
+    assert (reader.damaged, reader.noise) == (0, signs_of_life), data
     return events
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from rooms import Room
 from trouble import RUN, finish, has_event, processes, reach
 
@@ -60,6 +61,7 @@ def _drain(terminal: int) -> None:
         return
 
 
+@pytest.mark.alone
 def test_nobody_wakes_between_events(tmp_path: Path) -> None:
     """Controller and follower on the machine that measures, at a terminal, with the live view."""
     room = Room(tmp_path, "local")

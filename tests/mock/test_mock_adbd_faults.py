@@ -176,7 +176,11 @@ def test_a_slow_phone_takes_the_time_that_its_rate_says(adb, daemon, source):
 
 def test_a_reboot_ends_all_processes_and_is_a_new_boot(adb, daemon):
     mark = adb.run("-s", daemon.address, "shell", f"echo ${MARK}").stdout.decode().strip()
-    adb.run("-s", daemon.address, "shell", "setsid sleep 1000 >/dev/null 2>&1 </dev/null &")
+    up = daemon.face.tmp / "up"
+    os.mkfifo(up)
+    # a shell that ended before the other has its own session would take it along
+    detached = f"setsid sh -c 'echo up >{up}; exec sleep 1000' >/dev/null 2>&1 </dev/null & cat {up}"
+    assert adb.run("-s", daemon.address, "shell", detached).stdout == b"up\n"
     assert marked(MARK, mark)
     port = int(daemon.address.rpartition(":")[2])
     daemon.faults.put(Fault("reboot", down_s=0.2))

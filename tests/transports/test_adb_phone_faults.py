@@ -74,7 +74,8 @@ def test_an_unauthorized_phone_says_what_to_press_and_is_not_tried_again(adb, da
         connect(place, clock=clock, opener=lambda place: AdbTransport(place, SETTINGS))
     assert (clock.slept, caught.value.transient, caught.value.code) == (0.0, False, "permission")
     assert "Allow USB debugging?" in (caught.value.hint or "")
-    found = find_phones(adb.address, SETTINGS)
+    # phones of other tests may be connected to the same server
+    found = [one for one in find_phones(adb.address, SETTINGS) if one.way == daemon.address]
     assert [(one.serial, one.state) for one in found] == [(daemon.address, "unauthorized")]
     assert "Allow" in (found[0].todo or "")
 
