@@ -111,12 +111,12 @@ class JetpackWheels:
 
     def todo(self, device: str) -> str:
         """How to get the GPU's."""
-        command = f"`edgebench devices setup {device} --runtime onnxruntime-gpu`"
+        command = f"edgebench devices setup {device} --runtime onnxruntime-gpu"
         if self.gpu:
-            return command
+            return f"`{command}`"
         return (
             f"GPU wheels for it come from the board vendor's own index only: take one for {self.python} and aarch64, "
-            f"then PIP_FIND_LINKS=FOLDER {command}"
+            f"then `PIP_FIND_LINKS=FOLDER {command}`"
         )
 
 
