@@ -51,7 +51,7 @@ test: $(VENV)/.dev
 	$(BIN)/python -m pytest -m alone
 
 test-heavy: $(VENV)/.dev
-	$(BIN)/python -m pytest -m heavy -n $(WORKERS) --dist loadfile --timeout 900
+	$(BIN)/python -m pytest -m heavy --timeout 900
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
