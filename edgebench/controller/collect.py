@@ -12,6 +12,7 @@ import msgspec
 from edgebench.agent.protocol import FrameReader
 from edgebench.controller.events import CollectedJob, Ints, JobEvents, sort_events
 from edgebench.controller.owner import is_alive
+from edgebench.controller.restore import restore_device
 from edgebench.controller.session import DeviceSession
 from edgebench.controller.spec import RunContext, context_from_builtins
 from edgebench.controller.view import View
@@ -139,10 +140,13 @@ def collect_leftovers(device: DeviceSession, store: Store, view: View) -> list[R
 def put_back(device: DeviceSession, view: View) -> None:
     """Restore what the device's journal says; another session that has just taken the device does it itself."""
     try:
-        device.client.home_call("restore")
+        done = restore_device(device, force=False)
     except DeviceLocked:
         return
-    view.tell(f"{device.entry.name}: put back what a dead session had left changed")
+    if done.entries:
+        view.tell(f"{device.entry.name}: put back what a dead session had left changed")
+    for line in done.failures():
+        view.tell(f"{device.entry.name}: {line}")
 
 
 def leased(status: Iterable[Mapping[str, Any]]) -> bool:

@@ -28,8 +28,11 @@ class Restored:
         """What happened, for people."""
         lines = [f"job {self.stopped.get('job')} ended ({self.stopped.get('how')})"] if self.stopped else []
         lines += [_put_back(one) for one in self.entries]
-        lines += [_still_set(one) for one in self.failed]
-        return lines or ["nothing to restore"]
+        return [*lines, *self.failures()] or ["nothing to restore"]
+
+    def failures(self) -> list[str]:
+        """What could not be put back, and why."""
+        return [_still_set(one) for one in self.failed]
 
 
 def _put_back(entry: dict[str, Any]) -> str:

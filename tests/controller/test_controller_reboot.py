@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "agent"))
 
 import jetson_tree
 
+from edgebench.controller import collect
 from edgebench.controller.devices import DeviceEntry
 from edgebench.controller.reboot import await_reboot, put_back, set_power_mode
 from edgebench.controller.restore import Restored, restore_device
@@ -137,6 +138,16 @@ def test_without_leave_to_restart_the_way_back_is_told(board):
         assert "`edgebench devices restore board --allow-reboot`" in line
         assert f"by hand: `sudo {board.path('/usr/bin/nvpmodel')} -m 0`" in line
         assert board.mode() == 2
+
+
+def test_a_session_that_finds_it_says_so_and_measures_on(board):
+    with board.session() as device:
+        set_power_mode(device, "15W", clock=Booting(board, 10))
+        board.put("state/reboots", "0\n")
+        board.view.told.clear()
+        collect.put_back(device, board.view)
+        (line,) = board.view.told
+        assert line.startswith("board: power mode could not be put back: it takes a reboot of the device")
 
 
 def test_a_board_that_does_not_restart(board):
