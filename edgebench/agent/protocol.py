@@ -19,7 +19,8 @@ A **job** (``job.json`` in the job's folder on the device)::
      "steps": [{"pass", "variant": I, "round": R, "order": O, ...}],
      "limits": {"max_time_s": S|null, "load_s": S},
      "telemetry": {"power": NAME|"auto"|null, "power_hz": F, "slow_hz": F, "seed", "probes": {...}},
-     "prepare": {K: V}}
+     "prepare": {K: V},
+     "gate": {"start_max_c": C or {ZONE: C}, "slope_c_per_min", "limit_s", "ignore_zones": [..]}|null}
 
 Steps by pass: ``invocation`` has min_time_s, min_iterations; ``soak`` seconds, idle_s; ``paced`` seconds, fps, idle_s;
 ``memory`` iterations; ``build`` limit_s; ``fidelity`` nothing more. Paths are relative to the agent's home there.
@@ -34,7 +35,7 @@ like the others, which is not waited for by ready and go.
 
     hello      protocol, agent, python, clock {monotonic_ns, realtime_ns, resolution_ns}
     facts      facts {...}               the machine, as observed
-    prepared   pins {...}                after preparing; again (when="after", lost) when restored
+    prepared   set, pins {...}           after preparing; again (when="after", lost) when restored
     plan       eta_s, steps, reduced     after the first inference of the first step: what will be run
     step       pass, variant, round, order, phase "start"
     phase      name                      load, first, measure, idle-before, soak, idle-after, paced, memory, fidelity
@@ -62,7 +63,9 @@ like the others, which is not waited for by ready and go.
     error      code, message, stage
     tool       at, begin, end, code, offset, bytes     sh agent: a process, and where its text stands (outputs.txt)
     watch      at, kind, offset, bytes                 sh agent: what was looked at while it ran (dumpsys meminfo)
-    waiting    for "unplugged"|"temperature", text     the job waits; temperature: celsius, target_c, slope, eta_s
+    waiting    for "unplugged"|"temperature"|"boot", text     the job waits; temperature: zone, celsius, target_c,
+                                         slope (degC a minute), eta_s
+    gate       state "passed"|"timeout"|"skipped"|"no-sensor", zone, celsius, target_c, slope, waited_s
     done       outcome "ok"|"failed"|"skipped", code, message, signal       one a step
     end        steps_done, code|null, restored
 """
