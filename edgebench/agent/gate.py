@@ -119,5 +119,6 @@ def _patience(look):
 
 
 def _told(look):
-    text = "%s is %.1f degC, wanted %g and steady" % (look["zone"], look["celsius"], look["target_c"])
-    return text if look["eta_s"] is None else "%s: about %.0f s" % (text, look["eta_s"])
+    text = "waiting until it is cool: %s is %.1f degC, wanted %g and steady"
+    text = text % (look["zone"], look["celsius"], look["target_c"])
+    return text if look["eta_s"] is None else "%s; about %.0f s to go" % (text, look["eta_s"])

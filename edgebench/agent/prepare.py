@@ -98,7 +98,7 @@ class Preparation(object):
         paths = sorted(glob.glob(files.under(self._root, POLICIES)))
         if not paths:
             raise NotSet("pin-failed", "this machine has no cpufreq policy")
-        held = []
+        held, refused = [], []
         for path in paths:
             old = files.read_text(path)
             try:
@@ -106,7 +106,10 @@ class Preparation(object):
                     scene.write(path, old, value)
                 held.append(Held.file("governor", path, value))
             except NotSet as why:
-                self._warn(why.code, "governor=%s could not be pinned: %s" % (value, why))
+                refused.append(why)
+        if refused:
+            others = " (and %d others)" % (len(refused) - 1) if len(refused) > 1 else ""
+            self._warn(refused[0].code, "governor=%s could not be pinned: %s%s" % (value, refused[0], others))
         return held
 
     def _clocks(self, scene, value):

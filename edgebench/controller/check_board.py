@@ -123,9 +123,8 @@ def root(session: DeviceSession) -> Iterator[Finding]:
         return
     missing = refused(session, needed)
     if not missing:
-        yield Finding(
-            "root", "ok", f"sudo lets {needed.user} run all {len(needed.commands)} commands without a password"
-        )
+        count = f"all {len(needed.commands)} commands" if len(needed.commands) > 1 else "the one command"
+        yield Finding("root", "ok", f"sudo lets {needed.user} run {count} that it takes, without a password")
         return
     todo = f"`edgebench devices setup {session.entry.name} --sudoers` prints what would allow exactly those"
     yield Finding("root", "missing", f"sudo would ask {needed.user} for a password: {', '.join(missing)}", todo)

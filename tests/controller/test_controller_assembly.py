@@ -241,10 +241,23 @@ def test_a_fan_that_turns_faster_is_no_lost_pin(tmp_path: Path) -> None:
 
 def test_what_could_not_be_set_is_in_the_grade(tmp_path: Path) -> None:
     writer = steady_job()
-    for text in ("power-mode=MAXN could not be pinned: a password is required", "same", "same"):
-        writer.emit("warning", code="needs-root", text=text)
-    reasons = {r.code: r.text for r in assemble(make_context(), writer.finished(tmp_path))[0].grade.reasons}
-    assert reasons["not-pinnable"] == "power-mode=MAXN could not be pinned: a password is required; same"
+    for setting in ("power-mode=MAXN", "clocks=max", "clocks=max"):
+        writer.emit("warning", code="needs-root", text=f"{setting} could not be pinned: a password is required")
+    writer.emit("warning", code="pin-failed", text="fan=max could not be pinned: this board has no fan")
+    reasons = {r.code: r for r in assemble(make_context(), writer.finished(tmp_path))[0].grade.reasons}
+    assert reasons["needs-root"].text == "could not be pinned: power-mode=MAXN, clocks=max"
+    assert "devices setup NAME --sudoers" in reasons["needs-root"].remedy
+    assert reasons["not-pinnable"].text == "could not be pinned: fan=max"
+
+
+def test_clocks_that_were_asked_for_and_refused_are_not_asked_for_again(tmp_path: Path) -> None:
+    writer = steady_job()
+    writer.emit("warning", code="needs-root", text="clocks=max could not be pinned: a password is required")
+    collected = writer.finished(tmp_path)
+    collected.events.prepared["pins"] = {"governor": {"policy0": "schedutil"}, "clocks_locked": False}
+    codes = {reason.code for reason in assemble(make_context(), collected)[0].grade.reasons}
+    assert "needs-root" in codes
+    assert "clocks-free" not in codes
 
 
 @pytest.mark.parametrize(

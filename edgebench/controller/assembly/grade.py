@@ -45,6 +45,7 @@ REASONS: tuple[Reason, ...] = (
     ),
     Reason("not-pinned", "clock governor not `performance`", "B", "--prepare governor=performance", 1),
     Reason("not-pinnable", "a clock could not be seen, or not be set", "B", "measure where clocks can be pinned", 0),
+    Reason("needs-root", "what was to be set takes root there", "B", "`edgebench devices setup NAME --sudoers`", 2),
     Reason("clocks-free", "a board's clocks not locked by jetson_clocks", "B", "--prepare clocks=max", 1),
     Reason(
         "clock-short", f"a locked clock was mostly under {CLOCK_KEPT:.0%} of itself", "C", "cool it; its supply", 10

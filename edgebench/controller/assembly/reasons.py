@@ -25,6 +25,9 @@ DEFAULT_INVOCATIONS = 6
 MOVING = ("fan",)
 """What is looked at with the pins and moves by itself."""
 
+REFUSALS = {"pin-failed": "not-pinnable", "needs-root": "needs-root"}
+"""Warning of the agent -> the reason that it is."""
+
 
 def find_reasons(
     context: RunContext,
@@ -42,6 +45,8 @@ def find_reasons(
     found |= _how_measured(context, job, invocations, steady)
     found |= _surroundings(context, job, environment)
     found |= _pins(environment, context.native) | _not_set(job)
+    if "clocks=max" in _refused(job, *REFUSALS):
+        found.pop("clocks-free", None)  # its remedy is what was asked for
     found |= _board(job)
     found |= _phone(context) | _gate(context, job)
     if placement.share is not None and placement.share < 1:
@@ -121,15 +126,21 @@ def _pins(environment: Environment, use: NativeUse | None) -> dict[str, str]:
 
 
 def _not_set(job: JobEvents) -> dict[str, str]:
-    """What was asked to be set and could not be, or did not hold."""
+    """What was asked to be set and could not be, or did not hold; why is told by the row's warnings."""
     found = {}
-    refused = [str(w.get("text")) for w in job.warnings if w.get("code") in ("pin-failed", "needs-root")]
-    if refused:
-        found["not-pinnable"] = "; ".join(dict.fromkeys(refused))
+    for code, reason in REFUSALS.items():
+        if refused := _refused(job, code):
+            found[reason] = f"could not be pinned: {', '.join(refused)}"
     lost = sorted({str(one.get("key")) for one in job.after.get("lost") or [] if isinstance(one, dict)})
     if lost:
         found["pin-lost"] = "changed during the run: " + ", ".join(lost)
     return found
+
+
+def _refused(job: JobEvents, *codes: str) -> list[str]:
+    """The settings (`clocks=max`) that the agent warned of, each once."""
+    texts = [str(w.get("text")) for w in job.warnings if w.get("code") in codes]
+    return list(dict.fromkeys(text.partition(" could not be pinned")[0] for text in texts))
 
 
 def _board(job: JobEvents) -> dict[str, str]:

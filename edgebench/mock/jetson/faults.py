@@ -21,6 +21,7 @@ FAULTS: dict[str, tuple[Place, str]] = {
     "sensor-dead": ("board", "the GPU's temperature is -256 degC"),
     "hwmon-shuffled": ("board", "hwmon numbers are dealt anew, at the start and at each boot"),
     "throttle": ("board", "it gets hot within seconds, and slows down"),
+    "warm": ("board", "it is hot from what it did before, and cools down"),
     "brown-out": ("board", "its input sags under load, and the under-voltage counter steps"),
     "oc-storm": ("board", "the counter of instant over-current rises all the time"),
     "clocks-left-locked": ("board", "a session that died has left the clocks locked"),

@@ -29,6 +29,8 @@ ALWAYS_S = 1e9
 FAN_W = 0.8
 BOOT_S = 75.0
 """How long it has been up when it answers again after a reboot."""
+WARM_C = 65.0
+"""What a board has after hours of work without a fan: above where a gate lets it begin, below where it throttles."""
 
 
 class Hardware:
@@ -55,6 +57,7 @@ class Hardware:
         self._held: dict[tuple[object, bool], int] = {}
         schedule = Schedule(((ALWAYS_S, load or self.load),), facts.draw.idle)
         self._booted_s = -float(np.random.default_rng(seed).uniform(2000, 9000))
+        self._warmed_to = WARM_C if self.faults.has("warm") else None
         self._lived: Callable[[], float] = lambda: 0.0  # it is shown once before there is a board
         self.board = FakeBoard(root, self._form, seed=seed, load=schedule, heat=heat_of(facts))
         self.board.follow(self._follow)
@@ -178,6 +181,8 @@ class Hardware:
 
     def _follow(self, body: Body) -> None:
         """Take over what the board's processes do, what clocks and fan draw, and how the fan cools."""
+        if self._warmed_to is not None:
+            body.celsius, self._warmed_to = self._warmed_to, None
         self._climate.follow(body)
         self._seen = self._usage()
         cores = min(self._seen.cpus / self.facts.cpus, 1.0)
