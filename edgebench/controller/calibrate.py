@@ -85,7 +85,8 @@ class Bench:
         run = self._run(request)
         found = run.metrics.get("latency_p50")
         if run.outcome.status != "ok" or found is None or found.value is None:
-            self.failures.append(f"{path.stem}: {run.outcome.message or run.outcome.code}")
+            self.failures.append(f"{path.stem}: {run.outcome.message or run.outcome.code or 'it gave no latency'}")
+            self.told(self.failures[-1])
             return None
         self.foreign_load = max(
             (load for load in (self.foreign_load, run.environment.foreign_load) if load is not None), default=None
@@ -143,10 +144,12 @@ def calibrate(
         chosen = accelerator or "cpu"
         bench = Bench(device, device.record(), backend, chosen, threads, Path(folder), told, settings)
         peaks = [peak for one in _precisions(chosen) if (peak := _arithmetic(bench, one, edges)) is not None]
+        if not peaks:
+            raise _unfit(bench)
         additions = _memory(bench, "addition", workloads.additions, array_mib)
         copies = _memory(bench, "copy", workloads.copies, array_mib)
-        if not peaks or not (additions or copies):
-            raise DeviceUnfit(entry.name, f"could not be calibrated: {bench.failures[0]}", code="load-failed")
+        if not (additions or copies):
+            raise _unfit(bench)
         mode = device.facts.get("power_mode")
         return Calibration(
             device=entry.name,
@@ -164,6 +167,10 @@ def calibrate(
             additions=additions,
             copies=copies,
         )
+
+
+def _unfit(bench: Bench) -> DeviceUnfit:
+    return DeviceUnfit(bench.device.entry.name, f"could not be calibrated: {bench.failures[0]}", code="load-failed")
 
 
 def _precisions(accelerator: str) -> tuple[str, ...]:
