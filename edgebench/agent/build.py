@@ -69,9 +69,12 @@ def build(session, way=None, free_bytes=None):
 
 
 def key_for(variant, runtime, gpu):
-    """Return the cache's key of a variant's engine; two ways never share one, their defaults differ."""
+    """Return the cache's key of a variant's engine; two ways never share one, their defaults differ.
+
+    A variant's options are no part of it: what of them the builder is told stands in the flags.
+    """
     engine = variant["engine"]
-    flags = dict(engine.get("flags") or {}, way=engine["way"], options=variant.get("options") or {})
+    flags = dict(engine.get("flags") or {}, way=engine["way"])
     return key_of(engine["artifact"], runtime, {"name": gpu.get("name"), "sm": gpu.get("sm")}, flags,
                   engine.get("profile"), (engine.get("calibration") or {}).get("sha256"))  # fmt: skip
 
@@ -105,6 +108,7 @@ def _built_now(session, way, cache, key, told, free_bytes):
     def progress(done, text):
         session.emitter.emit("progress", done=done, text=text)
 
+    progress(None, "begins")
     cache.drop(key)
     known = None
     try:

@@ -21,6 +21,7 @@ from .failures import Failure, Stage
 from .session import Session
 
 PR_SET_PDEATHSIG = 1
+RAW_CHARS = 1500
 
 
 def die_with_parent():
@@ -68,6 +69,8 @@ def main(path):
         run_step(config, emitter, sys.stdin.buffer)
     except Failure as failure:
         traceback.print_exc()
+        if failure.raw:
+            emitter.emit("warning", code=failure.code, text="the tool printed: %s" % failure.raw[-RAW_CHARS:])
         emitter.emit("error", code=failure.code, message=failure.message, stage=failure.stage)
         return 1
     except BrokenPipeError:

@@ -45,13 +45,17 @@ STAGES = {
 
 
 class Failure(Exception):
-    """A step that cannot go on: a closed `code`, the `stage` it happened in, a message of one line."""
+    """A step that cannot go on: a closed `code`, the `stage` it happened in, a message of one line.
 
-    def __init__(self, code, message, stage):
+    `raw`: what a program printed that nothing here can read; its end is kept with the row.
+    """
+
+    def __init__(self, code, message, stage, raw=None):
         Exception.__init__(self, message)
         self.code = code
         self.message = message
         self.stage = stage
+        self.raw = raw
 
 
 def first_line(error):

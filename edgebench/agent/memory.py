@@ -27,16 +27,17 @@ WATCH_S = 0.02
 
 
 def read_kib(path, names):
-    """Return {name: KiB} of the lines `Name: N kB` of a /proc file; empty where there is no such file."""
+    """Return {name: KiB} of the lines `Name: N kB` of a /proc file; empty where there is none, or its process ends."""
     found = {}
-    if not os.path.exists(path):
-        return found
-    with open(path) as lines:
-        for line in lines:
-            name, _, rest = line.partition(":")
-            words = rest.split()
-            if name in names and len(words) == 2 and words[1] == "kB":
-                found[name] = int(words[0])
+    try:
+        with open(path) as lines:
+            for line in lines:
+                name, _, rest = line.partition(":")
+                words = rest.split()
+                if name in names and len(words) == 2 and words[1] == "kB":
+                    found[name] = int(words[0])
+    except (FileNotFoundError, ProcessLookupError):
+        pass
     return found
 
 

@@ -24,8 +24,9 @@ NO_FP16 = frozenset({"5.0", "5.2", "6.1"})
 """Compute capabilities without fast FP16, by the same table."""
 CHOSEN = ("fp32", "fp16", "int8")
 """Precisions that the builder can be told to use; the layers' own are told after the build."""
-OPTIONS = ("way", "workspace", "tf32", "fp16")
-"""What `--option` takes: way=python|trtexec, workspace=MiB, tf32=on|off, fp16=on|off beside int8."""
+OPTIONS = ("way", "workspace", "tf32", "fp16", "build-limit")
+"""What `--option` takes: way=python|trtexec, workspace=MiB, tf32=on|off, fp16=on|off beside int8, build-limit=S."""
+WHOLE = {"workspace": ("MiB", 512), "build-limit": ("seconds", 7200)}
 
 
 class TensorRtBackend:
@@ -87,8 +88,9 @@ def _check_options(options: Mapping[str, str]) -> None:
             raise RowFailure("bad-input", f"way={value}: TensorRT is driven by python or trtexec")
         if key in ("tf32", "fp16") and value not in ("on", "off"):
             raise RowFailure("bad-input", f"{key} is on or off, not {value!r}")
-        if key == "workspace" and not re.fullmatch(r"[1-9]\d{0,6}", value):
-            raise RowFailure("bad-input", f"workspace={value}: it takes whole MiB", hint="for example workspace=512")
+        if key in WHOLE and not re.fullmatch(r"[1-9]\d{0,6}", value):
+            unit, example = WHOLE[key]
+            raise RowFailure("bad-input", f"{key}={value}: it takes whole {unit}", hint=f"for example {key}={example}")
 
 
 def _check_dla(gpu: BoardGpu | None, accelerator: str) -> None:

@@ -153,7 +153,7 @@ class PlainView(SilentView):
             return
         if name == "waiting":
             self.tell(f"{device}: {label}: {event.get('text', '')}")
-        elif name == "step" and event.get("pass") == "build":
+        elif name == "progress":  # of a build, and of none where the engine is there already
             self.tell(f"{device}: {label}: building the engine, minutes on a small board")
         else:
             return

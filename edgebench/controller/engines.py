@@ -19,7 +19,7 @@ from edgebench.errors import RowFailure, UsageError
 from edgebench.profiles import Profile
 
 BUILD_LIMIT_S = 3600.0
-"""A Nano takes minutes for a small network, and half an hour for a detector."""
+"""A Nano takes minutes for a small network, and half an hour for a detector; `--option build-limit=S` is another."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ def fit_engine(
     assert isinstance(stamp, OnnxStamp)
     calibration = _calibration(model, ask, stamp, way)
     flags = build_flags(computed_precision(stamp, ask.precision), ask)
-    use = EngineUse(way=way, flags=flags, profile=shape_profile(model, ask), build_s=BUILD_LIMIT_S)
+    build_s = float(ask.options.get("build-limit") or BUILD_LIMIT_S)
+    use = EngineUse(way=way, flags=flags, profile=shape_profile(model, ask), build_s=build_s)
     return runtime, use, calibration, told
 
 

@@ -14,6 +14,8 @@ def next_step(run: Run) -> str | None:
             return f"`edgebench bisect MODEL {asked}` names the operator"
         case "unparsed-output":
             return f"what it printed is kept: `edgebench history {name}`"
+        case "timeout" if "not built" in (run.outcome.message or ""):
+            return "look whether it hangs there; `--option build-limit=S` gives the builder longer"
         case "timeout":
             return "look whether it hangs there; `--max-time S` ends it sooner"
     return None

@@ -99,7 +99,7 @@ class Building(BuildCase):
         first = self.build(way).of("engine")[0]
         self.assertFalse(first["cached"])
         self.assertGreater(first["build_ns"], 0)
-        self.assertEqual([event["text"] for event in self.told.of("progress")], ["timing tactics", "done"])
+        self.assertEqual([event["text"] for event in self.told.of("progress")], ["begins", "timing tactics", "done"])
         again = self.build(way).of("engine")[0]
         self.assertEqual(way.built, 1)
         self.assertEqual(self.told.of("progress"), [])
@@ -206,6 +206,12 @@ class Choosing(unittest.TestCase):
         key = build.key_for({"engine": {"way": "python", "artifact": "a"}, "options": {"x": 1}}, "8.2", GPU)
         self.assertEqual(len(key), 64)
         json.dumps(key)
+
+    def test_an_option_that_the_builder_is_not_told_asks_for_no_other_engine(self):
+        engine = {"way": "trtexec", "artifact": "a", "flags": {"fp16": True}}
+        keys = [build.key_for({"engine": engine, "options": options}, "8.2", GPU)
+                for options in ({}, {"way": "trtexec"}, {"build-limit": "60"})]  # fmt: skip
+        self.assertEqual(len(set(keys)), 1)
 
 
 if __name__ == "__main__":

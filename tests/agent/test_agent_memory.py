@@ -43,6 +43,14 @@ class TreeTest(unittest.TestCase):
         kib = memory.process_kib(self.root, 12)
         self.assertEqual(kib, {"VmHWM": 70368, "VmRSS": 70364, "Pss": 54321, "Swap": 12})
 
+    def test_a_process_that_has_just_ended_tells_nothing(self):
+        pid = os.fork()
+        if not pid:
+            os._exit(0)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        self.addCleanup(os.waitpid, pid, 0)
+        self.assertEqual(memory.process_kib("/", pid), {})
+
     def test_a_kernel_without_rollup_gives_no_pss(self):
         self.write("proc/12/status", STATUS)
         self.assertEqual(memory.process_kib(self.root, 12), {"VmHWM": 70368, "VmRSS": 70364})

@@ -86,7 +86,7 @@ class Building(TrtexecCase):
         engine = self.only(events, "engine")[0]
         self.assertEqual((engine["cached"], engine["runtime"]), (False, "8.2.1"))
         texts = [event["text"] for event in self.only(events, "progress")]
-        self.assertEqual(texts, ["parsing the network", "timing kernels", "saving the engine"])
+        self.assertEqual(texts, ["begins", "parsing the network", "timing kernels", "saving the engine"])
         self.assertIn("--workspace=256", engine["more"]["arguments"])
         again = self.only(self.ok(self.run_pass("build")), "engine")[0]
         self.assertEqual((again["cached"], again["build_ns"]), (True, engine["build_ns"]))
@@ -117,9 +117,12 @@ class Building(TrtexecCase):
 
     def test_a_program_of_no_known_dialect(self):
         self.set(mumble=True)
-        code, message = self.failed(self.run_pass("build"))
+        events = self.run_pass("build")
+        code, message = self.failed(events)
         self.assertEqual(code, "unparsed-output")
         self.assertIn("teapot", message)
+        kept = [event["text"] for event in self.only(events, "warning")]
+        self.assertIn("teapot", kept[0])
 
     def test_no_trtexec(self):
         os.unlink(self.program)

@@ -101,5 +101,15 @@ def test_nothing_is_drawn_without_a_terminal(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().err == "held by somebody\n"
 
 
+def test_a_build_is_told_once_and_only_where_there_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    plain = PlainView()
+    plain.event("board", "m", {"ev": "step", "pass": "build"})
+    plain.event("board", "m", {"ev": "engine", "cached": True})
+    assert capsys.readouterr().err == ""
+    for text in ("begins", "timing kernels"):
+        plain.event("board", "m", {"ev": "progress", "done": None, "text": text})
+    assert capsys.readouterr().err == "board: m: building the engine, minutes on a small board\n"
+
+
 def test_the_words_of_the_first_invocation_are_those_shown() -> None:
     assert progress.FIRST_INVOCATION == "measure 1"

@@ -149,6 +149,13 @@ def test_what_the_builder_is_told(computed, more, flags):
     assert flags.items() <= found.items()
 
 
+def test_the_builders_limit_is_an_hour_unless_said(tmp_path):
+    model = conv(tmp_path / "m.onnx", 1, 3, 8, 8)
+    for options, seconds in (({}, 3600.0), ({"build-limit": "60"}, 60.0)):
+        _, use, _, _ = fit_engine(board(NANO), model, ask(model, options=options))
+        assert use.build_s == seconds
+
+
 def test_free_axes_get_a_profile_of_what_will_be_fed(tmp_path):
     fixed, free = conv(tmp_path / "f.onnx", 1, 3, 8, 8), conv(tmp_path / "m.onnx", "N", 3, "h", "w")
     assert shape_profile(fixed, ask(fixed)) == {}

@@ -30,6 +30,12 @@ def test_others_have_their_own(code, words):
     assert words in next_step(ended(code))
 
 
+def test_a_build_that_took_too_long_is_not_led_to_the_limit_of_measuring():
+    run = ended("timeout")
+    outcome = msgspec.structs.replace(run.outcome, message="it was not built within 3600 s")
+    assert "--option build-limit" in next_step(msgspec.structs.replace(run, outcome=outcome))
+
+
 def test_where_there_is_nothing_to_add_nothing_is_added():
     assert next_step(make_run()) is None
     assert notes([ended("crashed")])[0] == "failed: it said so"

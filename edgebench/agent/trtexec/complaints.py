@@ -15,6 +15,8 @@ IN_NODE = re.compile(r"In node (-?\d+)(?: with name: (\S*))?(?: and operator: (\
 NO_IMPORTER = re.compile(r"No importer registered for op: (\S+)")
 NO_PLUGIN = re.compile(r"could not find plugin:? (\S+)|(Plugin not found)|Cannot find plugin: (\S+?),", re.IGNORECASE)
 NO_KERNEL = re.compile(r"Could not find any implementation for node (.*?)\.?\)?\.?$")
+PLACE = re.compile(r"^(?:Error\[\d+\]:? )?\[\w+\.cpp::[^\]]*\] ")
+"""Where in its own sources TensorRT was: nothing that a user could use."""
 STATUS = re.compile(r"^\[(\d+)\] (.*)")
 PARSER_CODES = {
     "2": "oom",
@@ -147,7 +149,8 @@ def _plugin(text, where, status, why):
     missing = NO_PLUGIN.search(text)
     if not missing or not where:
         return status, why
-    return "8", text
+    said = STATUS.match(text)
+    return "8", said.group(2) if said else text
 
 
 def _unsupported(op, where, name, why):
@@ -169,7 +172,8 @@ def _case(spoken):
     for code, pattern in CASES:
         for text in spoken:
             if pattern.search(text):
-                return Complaint(code, text + LOWER_WORKSPACE if code == "oom" else text)
+                said = PLACE.sub("", text)
+                return Complaint(code, said + LOWER_WORKSPACE if code == "oom" else said)
     return None
 
 

@@ -49,7 +49,8 @@ class Trtexec(object):
         self.version = said.version
         if not said.known or "loadEngine" not in self.known:
             words = (help_text.strip().splitlines() or ["nothing"])[0][:200]
-            raise Failure("unparsed-output", "%s --help is of no known dialect: %s" % (path, words), "import")
+            words = "%s --help is of no known dialect: %s" % (path, words)
+            raise Failure("unparsed-output", words, "import", help_text.strip())
 
 
 def find(root, jobdir):
@@ -165,8 +166,15 @@ def _judge(code, said, oom, fallback):
         found = complaint_of(said.lines, "unparsed-output")
         if found.code == "runtime-missing":
             raise Failure(found.code, found.message, "load")
-        raise Failure("unparsed-output", "trtexec printed nothing that is known: %s" % found.message, stage)
+        words = "trtexec printed nothing that is known: %s" % found.message
+        raise Failure("unparsed-output", words, stage, _raw(said))
     if said.status == "FAILED" or code != 0:
         found = complaint_of(said.lines, fallback)
         raise Failure(found.code, found.message, stage)
-    raise Failure("unparsed-output", "trtexec ended with status 0 and said neither PASSED nor FAILED", stage)
+    words = "trtexec ended with status 0 and said neither PASSED nor FAILED"
+    raise Failure("unparsed-output", words, stage, _raw(said))
+
+
+def _raw(said):
+    """Return what it printed, but for lines that it calls information."""
+    return "\n".join(text for _, text in said.lines)

@@ -227,7 +227,7 @@ def _warnings(context: RunContext, job: JobEvents, invocations: Sequence[Invocat
     if shares and max(shares) > OUTLIER_SHARE:
         text = f"up to {max(shares):.1%} of the iterations took over twice the median"
         told.append(Warn(code="outliers", text=text, hint="`--json` names their moments; close other programs"))
-    if fidelity.state == "unavailable":
+    if fidelity.state == "unavailable" and any(one.outcome.status == "ok" for one in invocations):
         hint = "give one with `--reference MODEL`"
         told.append(Warn(code="no-reference", text=f"outputs not checked: {fidelity.why}", hint=hint))
     if context.facts.uncounted:
