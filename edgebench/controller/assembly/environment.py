@@ -32,9 +32,10 @@ BOARD_FACTS = (
     ("software", "tensorrt"),
     ("software", "cuda"),
     ("software", "cudnn"),
-    ("power_mode", "name"),
 )
-"""Count only where they are known, so that machines without them keep the fingerprints that they have."""
+"""Count only where they are known, so that machines without them keep the fingerprints that they have.
+
+The power mode stands among the pins, as it was while the run went on."""
 
 ACCELERATOR_CLOCKS = (
     ("gpu", "kHz", "gpu"),
