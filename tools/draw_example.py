@@ -1,4 +1,4 @@
-"""Draws a picture of the README from the last session of a store: `python tools/draw_example.py STORE [run|phone|jetson]`.
+"""Draws a picture of the README from a store's last session: `python tools/draw_example.py STORE [run|phone|jetson]`.
 
 A picture of what was measured, as `edgebench run` printed it; nothing in it is made up.
 """

@@ -32,10 +32,13 @@ class Board:
 
 
 def fit_engine(
-    device: Board, model: Path, ask: VariantAsk
+    device: Board, model: Path, ask: VariantAsk, *, paced: bool = False
 ) -> tuple[DeviceRuntime, EngineUse, InputFiles | None, list[str]]:
     """The TensorRT of a device, how it is driven, the calibration set, and what to tell. Raises `RowFailure`."""
     way, version = _way(device, ask)
+    if paced and way == "trtexec":
+        hint = "leave --target-fps out, or install python3-libnvinfer there"
+        raise RowFailure("bad-input", "trtexec cannot pace its inferences; TensorRT's Python module can", hint=hint)
     python = python_version(device.facts)
     runtime = DeviceRuntime(version, None, python, board_gpu(device))
     stamp = stamp_of(model)

@@ -207,10 +207,8 @@ def _fit(device: DeviceSession, request: RowRequest, view: View) -> Fitted:
         from edgebench.controller.engines import Board, fit_engine
 
         board = Board(device.entry.name, device.facts, device.profile)
-        runtime, engine, calibration, told = fit_engine(board, request.model_path, ask)
-        if engine.way == "trtexec" and request.settings.target_fps:
-            hint = "leave --target-fps out, or install python3-libnvinfer there"
-            raise RowFailure("bad-input", "trtexec cannot pace its inferences; TensorRT's Python module can", hint=hint)
+        paced = request.settings.target_fps is not None
+        runtime, engine, calibration, told = fit_engine(board, request.model_path, ask, paced=paced)
         return Fitted(runtime, told, engine=engine, calibration=calibration)
     if ask.calibration:
         raise RowFailure("bad-input", f"--calibration is TensorRT's; {ask.backend} takes a quantised file")

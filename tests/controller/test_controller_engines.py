@@ -80,6 +80,13 @@ def test_a_device_without_either_says_how_to_get_them(tmp_path, way, code):
     assert "apt install tensorrt" in (caught.value.hint or "")
 
 
+def test_trtexec_is_not_asked_to_pace(tmp_path):
+    model = conv(tmp_path / "m.onnx", 1, 3, 8, 8)
+    assert fit_engine(board(ORIN), model, ask(model), paced=True)[1].way == "python"
+    with pytest.raises(RowFailure, match="trtexec cannot pace"):
+        fit_engine(board(NANO), model, ask(model), paced=True)
+
+
 def test_int8_on_a_nano_is_refused_whether_the_gpu_was_seen_or_only_declared():
     model = MODELS / "sr-x2-w28-int8.onnx"
     unseen = {key: value for key, value in NANO.items() if key != "gpu"}
