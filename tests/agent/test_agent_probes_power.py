@@ -61,6 +61,12 @@ class Iio(TreeTest):
             self.put({"in_power1_input": content}, NANO)
             self.assertEqual(probe.read(), (2534000, MISSING, 844000))
 
+    def test_rails_that_open_and_never_read_leave_the_choice_to_another_source(self):
+        self.put({"in_power%d_input" % channel: "" for channel in range(3)}, NANO)
+        source = ina3221.find(self.root).source
+        self.assertEqual(source["state"], "unavailable")
+        self.assertIn("open and cannot be read (POM_5V_IN, POM_5V_GPU, POM_5V_CPU)", source["why"])
+
     def test_the_step_is_learnt_from_the_currents_seen(self):
         probe = ina3221.find(self.root)
         self.assertIsNone(probe.source["resolution_w"])

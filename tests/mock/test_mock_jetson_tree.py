@@ -186,7 +186,14 @@ class TestFaults:
 
     def test_rails_that_never_read(self, made):
         probe = power(made("jetson-orin-nano", "rails-eagain"))
-        assert not probe.ok or set(probe.read()) == {base.MISSING}
+        assert (probe.source["state"], probe.read()) == ("unavailable", ())
+
+    def test_a_board_that_begins_warm_cools_down(self, made):
+        hardware = made("jetson-nano", "warm")
+        hardware.board.advance(1.0)
+        assert hardware.board.celsius > 60
+        hardware.board.advance(600.0)
+        assert hardware.board.celsius < 40
 
     def test_roots_rails_have_no_permission_and_chmod_gives_it(self, made):
         hardware = made("jetson-nano")

@@ -12,6 +12,7 @@ driver has them, ``power-alarms`` (the chip's own limits of current, 1 while one
 """
 
 import os
+import time
 
 from . import base, totals
 from .steps import CurrentStep, in_quadrature
@@ -23,6 +24,8 @@ IIO = "/sys/bus/i2c/drivers/ina3221x"
 HWMON_DRIVER = "/sys/bus/i2c/drivers/ina3221"
 HWMON_CLASS = "/sys/class/hwmon"
 IGNORED = ("NC", "sum of shunt voltages")
+LOOKS_S = (0.0, 0.02, 0.1)
+"""Pauses before the looks at a chip whose files give EAGAIN: it converts at most every few ms, so this is for ever."""
 
 
 class Rail(object):
@@ -90,8 +93,19 @@ def find(root, options=None):
     source = base.describe(NAME, "instantaneous", scope, "uW", columns, total=total, total_why=why, max_hz=50)
     probe = InaProbe(source, rails, options.get("lsb_mw"))
     probe.companions = _supply([rail for rail in rails if rail.label in (total or ())])
-    probe.read()
+    if _is_dumb(probe):
+        why = "its files open and cannot be read (%s): see the kernel's log" % ", ".join(columns)
+        return base.absent(NAME, "unavailable", why)
     return probe
+
+
+def _is_dumb(probe):
+    """Tell whether no rail gives anything, several times in a row: one look may fall into the chip's own pause."""
+    for pause_s in LOOKS_S:
+        time.sleep(pause_s)
+        if any(value != base.MISSING for value in probe.read()):
+            return False
+    return True
 
 
 def _supply(rails):
