@@ -260,6 +260,15 @@ def test_clocks_that_were_asked_for_and_refused_are_not_asked_for_again(tmp_path
     assert "clocks-free" not in codes
 
 
+def test_how_hot_it_was_before_the_gate_opened_is_no_temperature_of_the_run(tmp_path: Path) -> None:
+    job = steady_job()
+    job.series({"name": "thermal"}, [1 * S, 5 * S, 20 * S], cpu=[61000, 50000, 43000])
+    job.emit("gate", t=10 * S, state="passed", celsius=44.0, waited_s=9.0)
+    run, _ = assemble(make_context(), job.finished(tmp_path))
+    assert run.environment.temperatures_c == {"cpu": [43.0, 43.0, 43.0, 43.0]}
+    assert run.metrics["temperature_max"].value == 43.0
+
+
 @pytest.mark.parametrize(
     ("skipped", "event", "text"),
     [

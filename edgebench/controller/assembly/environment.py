@@ -59,7 +59,7 @@ def describe_environment(
         pins=dict(job.prepared.get("pins") or {}),
         pins_after=dict(job.after.get("pins") or {}),
         frequencies_mhz=_ranges(job, "cpufreq", 1000.0) | _accelerator_clocks(job),
-        temperatures_c=_ranges(job, "thermal", 1000.0),
+        temperatures_c=_temperatures(job),
         throttle=_throttles(job, moments),
         over_current=event_counts(job),
         supply_v=supply_v(job),
@@ -119,12 +119,19 @@ def foreign_load(job: JobEvents) -> float | None:
     return sum((end - begin) * share for begin, end, share in shares) / total if total else None
 
 
-def _ranges(job: JobEvents, source: str, scale: float) -> dict[str, list[float]]:
-    """First, least, greatest and last value of every column."""
+def _temperatures(job: JobEvents) -> dict[str, list[float]]:
+    """Those of the run, without the gate's wait: how hot it was before it was let begin is another matter."""
+    begun = job.gate.get("t")
+    return _ranges(job, "thermal", 1000.0, since_ns=begun if isinstance(begun, int) else 0)
+
+
+def _ranges(job: JobEvents, source: str, scale: float, since_ns: int = 0) -> dict[str, list[float]]:
+    """First, least, greatest and last value of every column, from a moment on."""
     series = job.series.get(source) or Series({})
     found = {}
     for column in series.columns[1:]:
-        _, values = series.column(column)
+        t, values = series.column(column)
+        values = values[t >= since_ns]
         if values.size:
             found[column] = [float(v) / scale for v in (values[0], values.min(), values.max(), values[-1])]
     return found
@@ -132,7 +139,7 @@ def _ranges(job: JobEvents, source: str, scale: float) -> dict[str, list[float]]
 
 def temperature_metric(job: JobEvents) -> Metric:
     """Hottest reading of any zone during the run."""
-    ranges = _ranges(job, "thermal", 1000.0)
+    ranges = _temperatures(job)
     if not ranges:
         source = job.series["thermal"].source if "thermal" in job.series else {}
         why = str(source.get("why") or "no thermal zone was read")
