@@ -29,7 +29,7 @@ ALWAYS_S = 1e9
 FAN_W = 0.8
 BOOT_S = 75.0
 """How long it has been up when it answers again after a reboot."""
-WARM_C = 65.0
+WARM_C = 80.0
 """What a board has after hours of work without a fan: above where a gate lets it begin, below where it throttles."""
 
 
