@@ -4,6 +4,7 @@ Nobody is ever asked for a password: `sudo -n` refuses instead, and that refusal
 """
 
 import os
+import signal
 import subprocess
 
 from . import files
@@ -14,6 +15,7 @@ FOLDERS = ("/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/bin", "/usr/src
 PASSWORD_WORDS = ("password is required", "a terminal is required", "no tty present", "not in the sudoers",
                   "may not run sudo", "is not allowed to execute")  # fmt: skip
 DEFAULT_S = 30.0
+LAST_WORDS_S = 1.0
 
 
 class NeedsRoot(Exception):
@@ -21,7 +23,7 @@ class NeedsRoot(Exception):
 
 
 class Said(object):
-    """What a program said: `code` (exit status, None: killed at its limit), `out`, `err` (text)."""
+    """What a program said: `code` (exit status, None: it did not end within its limit), `out`, `err` (text)."""
 
     def __init__(self, code, out, err):
         self.code = code
@@ -46,18 +48,35 @@ def find(root, name, path=None):
     return None
 
 
-def run(argv, answer=None, limit_s=DEFAULT_S):
-    """Run a program to its end with `answer` (text) on its stdin, else nothing there. Raises OSError."""
+def run(argv, answer=None, limit_s=DEFAULT_S, kill=os.killpg):
+    """Run a program to its end with `answer` (text) on its stdin, else nothing there. Raises OSError.
+
+    At its limit (seconds) it is killed with all that it started, or left behind where it runs as root: `kill(group,
+    signal)` refuses then.
+    """
     process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                start_new_session=True)  # fmt: skip
     try:
         out, err = process.communicate((answer or "").encode("utf-8"), limit_s)
         code = process.returncode
     except subprocess.TimeoutExpired:
-        process.kill()
-        out, err = process.communicate()
+        out, err = _give_up(process, kill)
         code = None
     return Said(code, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
+
+
+def _give_up(process, kill):
+    """End a program that is late; return what it said (bytes), nothing of one that goes on all the same."""
+    try:
+        kill(process.pid, signal.SIGKILL)
+    except OSError:
+        pass  # root's, or it has just ended
+    try:
+        return process.communicate(timeout=LAST_WORDS_S)
+    except subprocess.TimeoutExpired:
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            pipe.close()
+        return b"", b""
 
 
 def run_as_root(root, argv, answer=None, limit_s=DEFAULT_S):
