@@ -12,6 +12,7 @@ import re
 from . import files, programs
 from .setting import Held, NotSet
 
+NAME = "clock setting"
 STORE = "/root/.edgebench_clocks.conf"
 BOOT_DELAY_S = 60.0
 """NVIDIA's own services still set the clocks in the first minute after boot."""
@@ -23,7 +24,7 @@ LOCKED = (
 POLICIES = "/sys/devices/system/cpu/cpufreq/policy*"
 GPUS = "/sys/class/devfreq/*"
 GPU_NAME = re.compile(r"gpu|gv11b|gp10b|ga10b|gb10b")
-SHOWN = re.compile(r"^(cpu\d+|GPU)\b.*?MinFreq=(\d+)\s+MaxFreq=(\d+)", re.M)
+SHOWN = re.compile(r"^(cpu\d+|GPU)\b.*?MinFreq=(\d{1,18})\s+MaxFreq=(\d{1,18})", re.M)
 
 
 def find(root):
@@ -103,6 +104,17 @@ def _value(root, wanted):
 def _lock(scene, program):
     _await_boot(scene)
     store = files.under(scene.root, STORE)
+    if not any(entry["path"] == NAME for entry in scene.journal.entries()):
+        _store(scene, program, store)
+    said = scene.perform(NAME, None, "max", do=[program], undo=[program, "--restore", store], volatile=True)[1]
+    if said.code != 0:
+        raise NotSet("pin-failed", "jetson_clocks: %s" % _last(said))
+    if locked(scene.root) is False:
+        raise NotSet("pin-failed", "jetson_clocks ended well and the clocks still move")
+
+
+def _store(scene, program, store):
+    """Store the clocks; not while the journal still has them locked by a session that could not put them back."""
     try:
         # It asks whether to write over what an earlier session stored.
         said = programs.run_as_root(scene.root, [program, "--store", store], "y\n", 60.0)
@@ -112,13 +124,6 @@ def _lock(scene, program):
         raise NotSet("pin-failed", "%s: %s" % (program, error.strerror or error))
     if said.code != 0:
         raise NotSet("pin-failed", "the clocks could not be stored: %s" % _last(said))
-    said = scene.perform("clock setting", None, "max", do=[program], undo=[program, "--restore", store], volatile=True)[
-        1
-    ]
-    if said.code != 0:
-        raise NotSet("pin-failed", "jetson_clocks: %s" % _last(said))
-    if locked(scene.root) is False:
-        raise NotSet("pin-failed", "jetson_clocks ended well and the clocks still move")
 
 
 def _await_boot(scene):

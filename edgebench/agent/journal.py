@@ -166,7 +166,8 @@ class Journal(object):
         said = self._run(entry["root"], entry["undo"], answer, entry.get("as_root"))
         if entry.get("reboot"):
             raise StillSet("the device restarts now; the next session finds out whether it is as it was")
-        if said.code != 0 or (entry.get("holds") and not self._holds(entry)):
+        is_back = self._holds(entry) if entry.get("holds") else said.code == 0
+        if not is_back:
             raise StillSet("%s: %s" % (" ".join(entry["undo"]), _last_words(said)))
 
     def _holds(self, entry):
@@ -179,8 +180,10 @@ class Journal(object):
                 said = self._run(entry["root"], asked["argv"], None, as_root)
             except (OSError, programs.NeedsRoot):
                 continue
+            if re.search(asked["pattern"], said.text):
+                return True
             if said.code == 0:
-                return re.search(asked["pattern"], said.text) is not None
+                return False
         return False
 
     def _write_value(self, entry, value):

@@ -11,8 +11,8 @@ from . import programs
 from .setting import NotSet
 
 CURRENT = re.compile(r"NV Power Mode\s*:\s*(\S[^\r\n]*?)\s*$", re.M)
-ID_LINE = re.compile(r"^[ \t]*(\d+)[ \t]*\r?$", re.M)
-LISTED = re.compile(r"POWER_MODEL:\s*ID=(\d+)\s+NAME=(\S+)")
+ID_LINE = re.compile(r"^[ \t]*(\d{1,4})[ \t]*\r?$", re.M)
+LISTED = re.compile(r"POWER_MODEL:\s*ID=(\d{1,4})\s+NAME=(\S+)")
 NAME = "power mode"
 PROMPT = re.compile(r"reboot required|reboot now\?|enter yes/yes", re.I)
 
@@ -125,7 +125,7 @@ def _set(scene, program, before, mode, answer=None):
     nothing_done = not is_set and after == before and answer is None
     for other in [entry] if nothing_done else earlier:
         scene.journal.forget(other)
-    return None if is_set else said.text or "nvpmodel said nothing and set nothing"
+    return None if is_set else said.text.strip() or "nvpmodel said nothing and set nothing"
 
 
 def _way_back(program, mode):

@@ -98,6 +98,21 @@ class Clocks(jetson_tree.JetsonCase):
         self.assertIn("could not be stored", self.refusal()[1])
         self.assertEqual((self.book().entries(), len(self.asked())), ([], 1))
 
+    def test_what_a_session_stored_and_could_not_put_back_is_not_stored_over(self):
+        self.apply()
+        stored = self.get("/root/.edgebench_clocks.conf")
+        for path in (jetson_tree.POLICY + "/scaling_max_freq", jetson_tree.GPU + "/max_freq"):
+            os.rename(self.path(path), self.path(path) + ".gone")  # now only root could tell that they are locked
+        self.refuse_sudo()
+        self.assertEqual(len(self.book().restore()[1]), 1)
+        os.unlink(self.path("state/no-sudo"))
+        self.program("jetson_clocks", jetson_tree.JETSON_CLOCKS.replace("MinFreq", "Min"))
+        self.assertIsNone(jetsonclocks.locked(self.root))
+        self.put("state/stiff", "")
+        self.apply()
+        self.assertEqual(self.get("/root/.edgebench_clocks.conf"), stored)
+        self.assertEqual((self.book().restore()[1], self.get(LEAST)), ([], "102000\n"))
+
     def test_a_reboot_undoes_it_alone(self):
         self.apply()
         self.reboot()

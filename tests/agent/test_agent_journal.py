@@ -128,6 +128,7 @@ class Device(object):
         self.stubborn = False
         self.cut_at = None
         self.ran = []
+        self.status = 0
 
     def run(self, root, argv, answer, as_root):
         if self.cut_at is not None:
@@ -141,7 +142,7 @@ class Device(object):
             raise FileNotFoundError(errno.ENOENT, "No such file or directory")
         if argv[0] == "set" and not self.stubborn:
             self.state = argv[1]
-        return programs.Said(0, self.state + "\n" if argv[0] == "ask" else "done\n", "")
+        return programs.Said(self.status, self.state + "\n" if argv[0] == "ask" else "done\n", "")
 
 
 class Commands(bench.HomeCase):
@@ -204,6 +205,17 @@ class Commands(bench.HomeCase):
         del self.device.ran[:]
         self.assertEqual(len(self.book.restore()[0]), 1)
         self.assertEqual([argv for argv, _, _ in self.device.ran], [["ask"]])
+
+    def test_what_the_device_says_goes_before_an_exit_status(self):
+        self.perform(holds={"argv": ["ask"], "pattern": "^old$"})
+        self.device.status = 1
+        self.assertEqual([len(found) for found in self.book.restore()], [1, 0])
+        self.assertEqual((self.device.state, self.book.entries()), ("old", []))
+
+    def test_an_exit_status_is_all_there_is_where_nothing_can_be_asked(self):
+        self.perform()
+        self.device.status = 1
+        self.assertEqual(self.book.restore()[1][0][1], "set old: done")
 
     def test_files_and_commands_go_back_newest_first(self):
         knob = self.put("knob", "1")

@@ -37,7 +37,8 @@ class Parsing(unittest.TestCase):
             self.assertEqual(powermode.parse_current(text), mode)
 
     def test_what_tells_no_mode_is_none(self):
-        for text in ("", "NVPM ERROR: no", "NV Power Mode:\n", "NV Power Mode: MAXN\n", "0\nNV Power Mode: MAXN"):
+        for text in ("", "NVPM ERROR: no", "NV Power Mode:\n", "NV Power Mode: MAXN\n", "0\nNV Power Mode: MAXN",
+                     "NV Power Mode: MAXN\n" + "9" * 5000):  # fmt: skip
             self.assertIsNone(powermode.parse_current(text), text)
 
     def test_modes_are_found_among_other_lines(self):
@@ -45,6 +46,7 @@ class Parsing(unittest.TestCase):
         text += "POWER_MODEL: ID=0 NAME=MAXN\n"
         self.assertEqual(powermode.parse_modes(text), [{"id": 0, "name": "MAXN"}, {"id": 1, "name": "15W"}])
         self.assertEqual(powermode.parse_modes("NVPM ERROR"), [])
+        self.assertEqual(powermode.parse_modes("POWER_MODEL: ID=%s NAME=x" % ("9" * 5000)), [])
 
     def test_the_prompt_is_known(self):
         self.assertTrue(powermode.asks_for_reboot(PROMPT))
@@ -100,6 +102,11 @@ class Changing(jetson_tree.JetsonCase):
         code, text = self.refusal("5W")
         self.assertEqual((code, text), ("pin-failed", "NVPM ERROR: Error opening /sys/x: 2"))
         self.assertEqual(self.book().entries(), [])
+
+    def test_one_that_prints_only_blanks_and_sets_nothing(self):
+        mute = jetson_tree.NVPMODEL.replace("-m)\n", "-m)\n    echo; exit 0\n")
+        self.program("nvpmodel", mute)
+        self.assertEqual(self.refusal("5W"), ("pin-failed", "nvpmodel said nothing and set nothing"))
 
     def test_an_undo_that_does_not_take_stays_and_is_told(self):
         powermode.change(self.scene(), "5W")

@@ -6,7 +6,6 @@ import time
 import unittest
 import warnings
 
-import bench
 import load
 
 programs = load.module("programs")
