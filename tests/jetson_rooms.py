@@ -15,7 +15,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -59,12 +59,26 @@ class JetsonRoom:
         }
 
     @contextlib.contextmanager
-    def board(self, profile: str = "jetson-nano", *faults: str, speed: float = 1.0, seed: int = 0) -> Iterator[str]:
-        """Serve a board while the block runs; gives its name."""
+    def board(
+        self,
+        profile: str = "jetson-nano",
+        *faults: str,
+        speed: float = 1.0,
+        seed: int = 0,
+        around: Sequence[str] = (),
+        folder: Path | None = None,
+    ) -> Iterator[str]:
+        """Serve a board while the block runs; gives its name. `around`: words before the command; `folder`: its own."""
         options = [part for fault in faults for part in ("--fault", fault)]
         argv = self.argv("mock", "start", profile, "--speed", speed, "--seed", seed, *options, "--json", "-")
+        env = self.env | ({"TMPDIR": str(folder)} if folder else {})
         serving = subprocess.Popen(
-            argv, env=self.env, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, preexec_fn=heed_interrupts
+            [*around, *argv],
+            env=env,
+            stdout=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            preexec_fn=heed_interrupts,
         )
         assert serving.stdout is not None
         try:

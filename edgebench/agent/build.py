@@ -31,6 +31,9 @@ WAYS = {"python": ("runners.tensorrt_builder", "Builder"), "trtexec": ("trtexec.
 NO_ROOM_BYTES = 1 << 20
 """A file system with less than this left is taken for the reason why a builder could not write its engine."""
 
+SAYS_LITTLE = ("build-failed", "load-failed")
+"""Codes of a builder that gave no reason; trtexec says "Error opening engine file" of one that it could not write."""
+
 
 def open_way(session):
     """Return the way of a session's variant. Raises Failure runtime-missing where the agent has none."""
@@ -130,6 +133,6 @@ def _built_now(session, way, cache, key, told, free_bytes):
 
 def _no_room(failure, folder, free_bytes):
     """Return the failure, as disk-full where the builder only said that it failed and nothing is left to write to."""
-    if failure.code != "build-failed" or free_bytes(folder) >= NO_ROOM_BYTES:
+    if failure.code not in SAYS_LITTLE or free_bytes(folder) >= NO_ROOM_BYTES:
         return failure
     return Failure("disk-full", "no room is left for the engine in %s: %s" % (folder, failure.message), "build")

@@ -169,6 +169,8 @@ class Failing(BuildCase):
         self.assertEqual(failure.code, "disk-full")
         self.assertIn("saving engine to file failed", failure.message)
         self.assertEqual(self.failure(Way(fails=fails), free_bytes=lambda folder: 1 << 30).code, "build-failed")
+        unwritten = failures.Failure("load-failed", "Error opening engine file: x", "build")
+        self.assertEqual(self.failure(Way(fails=unwritten), free_bytes=lambda folder: 4096).code, "disk-full")
 
     def test_a_supervisor_that_goes_away_leaves_nothing_either(self):
         with self.assertRaises(BrokenPipeError):
