@@ -13,7 +13,7 @@ from edgebench.agent.protocol import FrameReader
 from edgebench.controller.events import CollectedJob, Ints, JobEvents, sort_events
 from edgebench.controller.owner import is_alive
 from edgebench.controller.restore import restore_device
-from edgebench.controller.session import DeviceSession
+from edgebench.controller.session import DeviceSession, read_facts
 from edgebench.controller.spec import RunContext, context_from_builtins
 from edgebench.controller.view import View
 from edgebench.errors import DeviceError, DeviceLocked, StoreError, UnknownName
@@ -72,7 +72,17 @@ def collect_job(device: DeviceSession, context: RunContext, folder: str, nonce: 
 
         return collect_native(device, context, work, told, reader.damaged)
     events = sort_events(told, damaged=reader.damaged)
+    if events.end is None:
+        _ask_what_broke_off(device, events)
     return CollectedJob(events, work, _pull_outputs(device, base, events, work))
+
+
+def _ask_what_broke_off(device: DeviceSession, events: JobEvents) -> None:
+    """A device in another boot than its record's has restarted; in the same one, somebody ended its agent."""
+    then, now = events.facts.get("boot_id"), read_facts(device.client).get("boot_id")
+    if then and now:
+        restarted = "the device restarted" if then != now else "the agent on the device was killed"
+        events.break_off(f"the record broke off: {restarted}")
 
 
 def _pull_events(device: DeviceSession, base: str, work: Path) -> bytes:

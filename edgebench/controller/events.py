@@ -111,6 +111,10 @@ class Series:
         return times[kept], values[kept]
 
 
+BROKE_OFF = "the record broke off: the agent on the device was killed, or the device restarted"
+"""What is known of a record without end; its device may know more."""
+
+
 @dataclass
 class JobEvents:
     """All that a job said."""
@@ -128,6 +132,14 @@ class JobEvents:
     errors: list[dict[str, Any]] = field(default_factory=list)
     end: dict[str, Any] | None = None
     damaged: int = 0
+    broke_off: str = BROKE_OFF
+
+    def break_off(self, why: str) -> None:
+        """Say what ended a record that has no end, and the steps in hand then."""
+        self.broke_off = why
+        for step in self.steps.values():
+            if step.done is None and step.error is None:
+                step.error = {"message": why}
 
     def of_pass(self, name: str) -> list[StepEvents]:
         """The steps of one pass, in order."""

@@ -260,6 +260,15 @@ def test_clocks_that_were_asked_for_and_refused_are_not_asked_for_again(tmp_path
     assert "clocks-free" not in codes
 
 
+def test_a_record_without_end_says_what_its_device_knows_of_it(tmp_path: Path) -> None:
+    collected = JobWriter().finished(tmp_path)
+    collected.events.end = None
+    assert "was killed, or the device restarted" in (assemble(make_context(), collected)[0].outcome.message or "")
+    collected.events.break_off("the record broke off: the device restarted")
+    outcome = assemble(make_context(), collected)[0].outcome
+    assert (outcome.code, outcome.message) == ("device-lost", "the record broke off: the device restarted")
+
+
 def test_how_hot_it_was_before_the_gate_opened_is_no_temperature_of_the_run(tmp_path: Path) -> None:
     job = steady_job()
     job.series({"name": "thermal"}, [1 * S, 5 * S, 20 * S], cpu=[61000, 50000, 43000])

@@ -10,7 +10,7 @@ import numpy as np
 
 from edgebench.controller.assembly.aggregates import aggregate_metrics, aggregate_of
 from edgebench.controller.assembly.moments import Moment
-from edgebench.controller.events import Ints, StepEvents
+from edgebench.controller.events import BROKE_OFF, Ints, StepEvents
 from edgebench.records import (
     Invocation,
     Metric,
@@ -31,7 +31,6 @@ from edgebench.units import NS_PER_MS
 
 TAILS = {"latency_p90": 0.90, "latency_p95": 0.95, "latency_p99": 0.99, "latency_p999": 0.999}
 WORST_KEPT = 20
-BROKE_OFF = "the record broke off: the agent on the device was killed, or the device restarted"
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ from edgebench.controller.assembly.environment import describe_environment, temp
 from edgebench.controller.assembly.fidelity import judge_fidelity
 from edgebench.controller.assembly.grade import grade
 from edgebench.controller.assembly.latency import (
-    BROKE_OFF,
     invocation_records,
     latency_metrics,
     measured_invocations,
@@ -159,7 +158,7 @@ def judge_outcome(
         message = f"{len(good)} of {planned} invocations finished; {failed.message}"
         return Outcome(status="unstable", code=failed.code, message=message)
     if job.end is None or ended:
-        why = str((job.end or {}).get("message") or BROKE_OFF)
+        why = str((job.end or {}).get("message") or job.broke_off)
         return Outcome(
             status="unstable",
             code=outcome_code(ended, "device-lost"),
@@ -180,7 +179,7 @@ def _first_failure(job: JobEvents, ended: str) -> Outcome:
         return Outcome(
             status="failed", code=outcome_code(error.get("code"), "internal"), message=str(error.get("message"))
         )
-    message = str((job.end or {}).get("message") or BROKE_OFF)
+    message = str((job.end or {}).get("message") or job.broke_off)
     return Outcome(status="failed", code=outcome_code(ended, "device-lost"), message=message)
 
 
