@@ -14,7 +14,13 @@ from edgebench.controller.finding import UNFIT, UNREACHABLE, Finding, State
 from edgebench.controller.native.check import android, phone_state, tools
 from edgebench.controller.profiles import choose_phone_profile, choose_profile
 from edgebench.controller.recipes import RECIPES, how_to_bring
-from edgebench.controller.runtimes import find_runtime, python_version, runtime_environment
+from edgebench.controller.runtimes import (
+    FoundRuntime,
+    find_runtime,
+    python_version,
+    runtime_environment,
+    runtime_for,
+)
 from edgebench.controller.session import DeviceSession, read_facts
 from edgebench.controller.setup import MIB, try_runtime
 from edgebench.controller.spec import Settings
@@ -145,22 +151,24 @@ def _spoken_for(session: DeviceSession) -> str:
 def _runtimes(session: DeviceSession) -> Iterator[Finding]:
     """Each runtime: there, and does it start. At least one is needed: where one works, no other is missed."""
     providers: list[str] = []
-    found = [_runtime(session, backend, providers) for backend in RECIPES]
+    found = [_runtime(session, backend, find_runtime(session.facts, backend), providers) for backend in RECIPES]
     engine = check_board.tensorrt(session)
     found += [engine] if engine else []
     works = any(one.state == "ok" for one in found)
     for one in found:
         yield replace(one, needed=one.state == "ok" or not works)
     has_onnxruntime = any(one.name == "onnxruntime" and one.state == "ok" for one in found)
+    built = runtime_for(session.facts, "onnxruntime", "cuda")
+    if built != find_runtime(session.facts, "onnxruntime"):  # beside one for the CPU: rows on the GPU take it
+        yield replace(_runtime(session, "onnxruntime", built, providers), name="onnxruntime-gpu", needed=False)
     on_gpu = check_board.gpu_providers(session, providers if has_onnxruntime else None)
     if on_gpu:
         yield on_gpu
 
 
-def _runtime(session: DeviceSession, backend: str, providers: list[str]) -> Finding:
+def _runtime(session: DeviceSession, backend: str, found: FoundRuntime | None, providers: list[str]) -> Finding:
     """One runtime tried; `providers` takes what it says of accelerators."""
     name = session.entry.name
-    found = find_runtime(session.facts, backend)
     if found is None:
         return _absent(backend, python_version(session.facts), name)
     where = f"in {session.client.home}/{found.path}" if found.path else "of its Python"

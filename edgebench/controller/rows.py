@@ -18,7 +18,7 @@ from edgebench.controller.meter import meter_rate_hz
 from edgebench.controller.owner import this_controller
 from edgebench.controller.planning import extend_for_power
 from edgebench.controller.recipes import how_to_bring
-from edgebench.controller.runtimes import find_runtime, python_version
+from edgebench.controller.runtimes import python_version, runtime_for
 from edgebench.controller.session import DeviceSession, new_id, now_text
 from edgebench.controller.spec import EngineUse, ModelFacts, NativeUse, RunContext, Settings, VariantAsk
 from edgebench.controller.stamps import stamp_of
@@ -212,16 +212,16 @@ def _fit(device: DeviceSession, request: RowRequest, view: View) -> Fitted:
         return Fitted(runtime, told, engine=engine, calibration=calibration)
     if ask.calibration:
         raise RowFailure("bad-input", f"--calibration is TensorRT's; {ask.backend} takes a quantised file")
-    runtime = device_runtime(device.facts, ask.backend, device.entry.name)
+    runtime = device_runtime(device.facts, ask.backend, device.entry.name, ask.accelerator)
     told = get_backend(ask.backend).preflight(
         stamp_of(request.model_path), runtime, ask.options, ask.precision, ask.accelerator
     )
     return Fitted(runtime, told)
 
 
-def device_runtime(facts: dict[str, Any], backend: str, device: str) -> DeviceRuntime:
+def device_runtime(facts: dict[str, Any], backend: str, device: str, accelerator: str = "cpu") -> DeviceRuntime:
     """The runtime that the device has. Raises `RowFailure` (`runtime-missing`) with the command that installs it."""
-    found = find_runtime(facts, backend)
+    found = runtime_for(facts, backend, accelerator)
     python = python_version(facts)
     if found is None:
         text = ".".join(map(str, python))

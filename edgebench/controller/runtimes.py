@@ -12,6 +12,15 @@ ARM_OPENBLAS = {"OPENBLAS_CORETYPE": "ARMV8"}
 """numpy 1.19.5's OpenBLAS dies with `Illegal instruction` on a Jetson Nano's Cortex-A57 unless told its core."""
 
 
+DISTRIBUTIONS = {
+    "cuda": "onnxruntime-gpu",
+    "tensorrt": "onnxruntime-gpu",
+    "openvino": "onnxruntime-openvino",
+    "qnn": "onnxruntime-qnn",
+}
+"""Accelerator -> the distribution of ONNX Runtime that is built with its provider."""
+
+
 @dataclass(frozen=True)
 class FoundRuntime:
     """A runtime on the device; `path` is its folder below edgebench's home there, None for the interpreter's own.
@@ -34,8 +43,15 @@ def python_tag(facts: Mapping[str, Any]) -> str:
     return "cp" + "".join(map(str, python_version(facts)[:2]))
 
 
-def find_runtime(facts: Mapping[str, Any], name: str) -> FoundRuntime | None:
-    """The runtime that a job takes: the newest that `devices setup` brought for this Python, else the interpreter's.
+def runtime_for(facts: Mapping[str, Any], name: str, accelerator: str) -> FoundRuntime | None:
+    """The runtime that a job on an accelerator takes: one that is built for it, before a newer one that is not."""
+    distribution = DISTRIBUTIONS.get(accelerator)
+    built = find_runtime(facts, name, distribution) if distribution else None
+    return built or find_runtime(facts, name)
+
+
+def find_runtime(facts: Mapping[str, Any], name: str, distribution: str | None = None) -> FoundRuntime | None:
+    """The newest that `devices setup` brought for this Python, else the interpreter's; of one distribution if named.
 
     >>> facts = {"python": {"version": [3, 6, 9]}, "runtimes": [
     ...     {"name": "onnxruntime", "version": "1.9.0", "where": None},
@@ -45,6 +61,8 @@ def find_runtime(facts: Mapping[str, Any], name: str) -> FoundRuntime | None:
     """
     tag = python_tag(facts)
     found = [one for one in facts.get("runtimes") or [] if one.get("name") == name and one.get("version")]
+    if distribution is not None:
+        found = [one for one in found if one.get("distribution") == distribution]
     brought = [one for one in found if one.get("where") and _fits(str(one["where"]), tag)]
     if brought:
         newest = max(brought, key=lambda one: _numbers(str(one["version"])))

@@ -45,7 +45,8 @@ def plan_setup(device: DeviceSession, backend: str) -> SetupPlan | FoundRuntime:
     recipes = RECIPES | GPU_RECIPES
     if backend not in recipes:
         raise UnknownName("runtime", backend, recipes)
-    found = find_runtime(device.facts, backend)
+    on_gpu = backend in GPU_RECIPES
+    found = find_runtime(device.facts, "onnxruntime", backend) if on_gpu else find_runtime(device.facts, backend)
     if found:
         return found
     name = device.entry.name
@@ -104,7 +105,7 @@ def try_runtime(device: DeviceSession, backend: str, found: FoundRuntime) -> dic
     Raises `DeviceUnfit` (`runtime-missing`) with the last word of the process where it cannot be imported.
     """
     args = ["--runtimes", f"{device.client.home}/{found.path}"] if found.path else []
-    module = RECIPES[backend].packages().get(found.module, found.module)
+    module = (RECIPES | GPU_RECIPES)[backend].packages().get(found.module, found.module)
     environment = runtime_environment(device.facts)
     return _imported(
         device.client.call("import", "--module", module, *args, timeout_s=IMPORT_TIMEOUT_S, env=environment)

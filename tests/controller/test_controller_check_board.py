@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from edgebench.controller import check_board
@@ -128,3 +130,17 @@ def test_a_provider_that_is_there_is_ok():
     assert (found.state, found.text.split(":")[0]) == ("ok", "Tensorrt")
     assert check_board.gpu_providers(Session, ["CPUExecutionProvider"]).state == "missing"
     assert "none is installed" in check_board.gpu_providers(Session, None).text
+
+
+def test_a_gpus_wheel_beside_the_cpus_is_tried_itself(checked, tmp_path):
+    tag = "cp" + "".join(map(str, sys.version_info[:2]))
+    for name, version, provider in (("onnxruntime", "9.9.0", "CPU"), ("onnxruntime_gpu", "9.1.0", "CUDA")):
+        folder = tmp_path / "home" / "runtimes" / f"{name.replace('_', '-')}-{version}-{tag}"
+        (folder / f"{name}-{version}.dist-info").mkdir(parents=True)
+        (folder / "onnxruntime").mkdir()
+        text = f"__version__ = '{version}'\nget_available_providers = lambda: ['{provider}ExecutionProvider']\n"
+        (folder / "onnxruntime" / "__init__.py").write_text(text)
+    found = checked(NANO)
+    assert found["onnxruntime"].text.endswith(f"9.9.0-{tag}; CPU")
+    assert found["onnxruntime-gpu"].text.endswith(f"9.1.0-{tag}; CUDA")
+    assert found["onnxruntime on the GPU"].state == "ok"

@@ -14,12 +14,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from device_bench import bare_python, fake_runtime
+from device_bench import bare_python, fake_runtime, make_wheel
 from environments import find_interpreter, unavailable
 from faults import FaultProxy
 from sshd import Sshd
 
 from edgebench.controller.devices import DeviceEntry
+from edgebench.controller.rows import device_runtime
 from edgebench.controller.runtimes import FoundRuntime
 from edgebench.controller.session import DeviceSession
 from edgebench.controller.setup import bring_runtime, fetch_wheels, plan_setup, try_runtime
@@ -103,6 +104,24 @@ def test_a_runtime_is_brought_once_and_found_by_the_facts(open_board, wheels, tm
         assert try_runtime(session, "onnxruntime", found)["version"] == "9.9.0"
     with open_board() as later:
         assert plan_setup(later, "onnxruntime") == found
+
+
+def test_the_gpus_runtime_stands_beside_the_cpus_though_it_is_older(open_board, wheels, tmp_path):
+    folder, into = wheels
+    fake_runtime(folder)
+    body = "__version__ = '9.1.0'\nget_available_providers = lambda: ['CUDAExecutionProvider']\n"
+    make_wheel(folder, "onnxruntime_gpu", "9.1.0", {"onnxruntime/__init__.py": body})
+    tag = "cp" + "".join(map(str, sys.version_info[:2]))
+    with open_board() as session:
+        bring(session, into)
+        plan = plan_setup(session, "onnxruntime-gpu")
+        assert not isinstance(plan, FoundRuntime)
+        bring_runtime(session, plan, fetch_wheels(session, plan, tmp_path / "gpu"))
+        found = plan_setup(session, "onnxruntime-gpu")
+        assert found == FoundRuntime("9.1.0", f"runtimes/onnxruntime-gpu-9.1.0-{tag}")
+        assert try_runtime(session, "onnxruntime-gpu", found)["providers"] == ["CUDAExecutionProvider"]
+        for accelerator, version in (("cuda", "9.1.0"), ("tensorrt", "9.1.0"), ("cpu", "9.9.0"), ("qnn", "9.9.0")):
+            assert device_runtime(session.facts, "onnxruntime", "board", accelerator).version == version
 
 
 @pytest.mark.parametrize(
