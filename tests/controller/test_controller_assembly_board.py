@@ -74,8 +74,9 @@ def test_counters_that_start_again_count_no_less_than_nothing(tmp_path: Path) ->
 
 
 def test_a_power_alarm_is_over_current(tmp_path: Path) -> None:
-    run = assembled(sensor("power-alarms", SECONDS, **{"VDD_IN.crit": [0, 0, 1, 0, 0, 0]}), tmp_path)
+    run = assembled(sensor("rail-alarms", SECONDS, **{"VDD_IN.crit": [0, 0, 1, 0, 0, 0]}), tmp_path)
     assert reasons(run)["over-current"] == "alarm of VDD_IN.crit"
+    assert run.power.why == "no power source was announced"  # the alarms are none
 
 
 def test_a_sagging_supply_is_a_brown_out_with_its_limit(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ hwmon: /sys/bus/i2c/drivers/ina3221/<bus>-<addr>/hwmon/hwmon*/ or /sys/class/hwm
 Labels may be absent (no device-tree node): such rails are called ch1.. Values may be negative by an LSB.
 
 Beside the power stand ``supply`` (mV of the rails of the total: a weak supply shows there first) and, where mainline's
-driver has them, ``power-alarms`` (the chip's own limits of current, 1 while one is exceeded).
+driver has them, ``rail-alarms`` (the chip's own limits of current, 1 while one is exceeded).
 """
 
 import os
@@ -19,7 +19,7 @@ from .steps import CurrentStep, in_quadrature
 
 NAME = "power:ina3221"
 SUPPLY = "supply"
-ALARMS = "power-alarms"
+ALARMS = "rail-alarms"  # names that begin with "power" are sources of watts
 IIO = "/sys/bus/i2c/drivers/ina3221x"
 HWMON_DRIVER = "/sys/bus/i2c/drivers/ina3221"
 HWMON_CLASS = "/sys/class/hwmon"

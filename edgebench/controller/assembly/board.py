@@ -73,7 +73,7 @@ def _grown(series: Series, name: str, windows: Sequence[Window]) -> int:
 def over_current(job: JobEvents) -> str:
     """Which limits of current were exceeded, "" where none was; under-voltage is another matter."""
     counted = [f"{name} {n} times" for name, n in event_counts(job).items() if name not in UNDER_VOLTAGE]
-    series, windows = _series(job, "power-alarms"), timed_windows(job)
+    series, windows = _series(job, "rail-alarms"), timed_windows(job)
     for name in _columns(series):
         t, state = series.column(name)
         if (state[inside(t, windows)] > 0).any():

@@ -148,7 +148,7 @@ _FINDERS: dict[str, Callable[[Series], list[Moment]]] = {
     "throttle-counts": _of_all(_went_up, "throttle {}".format),
     "throttle-rpi": _firmware,
     "overcurrent": _of_all(_went_up, _over_current),
-    "power-alarms": _of_all(_is_set, "over-current {}".format),
+    "rail-alarms": _of_all(_is_set, "over-current {}".format),
     "load": _foreign,
     "meminfo": _memory,
 }
