@@ -13,6 +13,7 @@ bench = load.module("trtexec.bench")
 exports = load.module("trtexec.exports")
 failures = load.module("failures")
 layers = load.module("trtexec.layers")
+tool = load.module("trtexec.tool")
 
 OLD = (
     '[\n  { "startEnqMs" : 0.1, "endEnqMs" : 0.2, "startH2dMs" : 0.05, "endH2dMs" : 0.07, "startComputeMs" : 0.08, '
@@ -112,7 +113,7 @@ class Others(unittest.TestCase):
         told = [(name, dims, list(values)) for name, dims, values in exports.read_outputs(text)]
         self.assertEqual(told, [('a"b', [1, 3], [0.5, -2.0, float("inf")]), ("s", [], [7.0])])
         for spoilt in ("", "[]", text[:-3], text.replace("1x3", "1x4"), text.replace("0.5", "\x07"),
-                       text.replace("1x3", "1y3")):  # fmt: skip
+                       text.replace("1x3", "1y3"), text.replace("1x3", "-1x-3")):  # fmt: skip
             with self.assertRaises(ValueError):
                 exports.read_outputs(spoilt)
 
@@ -271,6 +272,13 @@ class Blocks(unittest.TestCase):
             self.assertEqual(covered, list(range(1, len(starts))))
             for begin, end in found[:-1]:
                 self.assertGreaterEqual(starts[end] - starts[begin], bench.BLOCK_NS)
+
+    def test_an_anchor_is_as_unsure_as_the_lines_and_the_export_disagree(self):
+        times = exports.Times([0, 900], [100, 100], [80, 80], True)
+        for end, unsure in ((1300, 300), (1000, 0), (400, 600)):
+            moments = tool.Moments(0)
+            moments.start, moments.end = 5000, 5000 + end
+            self.assertEqual(bench.anchor(times, moments)["uncertainty_ns"], unsure)
 
 
 if __name__ == "__main__":

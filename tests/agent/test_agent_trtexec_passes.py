@@ -91,6 +91,14 @@ class Building(TrtexecCase):
         again = self.only(self.ok(self.run_pass("build")), "engine")[0]
         self.assertEqual((again["cached"], again["build_ns"]), (True, engine["build_ns"]))
 
+    def test_the_packages_tell_the_version_where_it_is_trtexecs_own(self):
+        status = os.path.join(self.root, "var/lib/dpkg/status")
+        os.makedirs(os.path.dirname(status))
+        for package, runtime in (("8.2.1.9-1+cuda10.2", "8.2.1.9"), ("8.2.10.3-1+cuda10.2", "8.2.1")):
+            with open(status, "w") as out:
+                out.write("Package: libnvinfer-bin\nStatus: install ok installed\nVersion: %s\n" % package)
+            self.assertEqual(self.only(self.ok(self.run_pass("build")), "engine")[0]["runtime"], runtime)
+
     def test_an_operator_that_tensorrt_does_not_take_is_named(self):
         with open(os.path.join(self.home.path, "model.onnx"), "w") as model:
             model.write("op GridSample")
@@ -268,6 +276,11 @@ class Running(TrtexecCase):
         self.set(short_export=True)
         code, _ = self.failed(self.run_pass("invocation", {"min_time_s": 0, "min_iterations": 30}))
         self.assertEqual(code, "unparsed-output")
+
+    def test_one_that_does_not_say_when_it_starts_is_not_understood(self):
+        self.set(silent=True)
+        code, message = self.failed(self.run_pass("fidelity"))
+        self.assertEqual((code, "when its inferences began" in message), ("unparsed-output", True))
 
     def test_warm_up_that_nobody_asked_for_is_not_dropped_silently(self):
         self.ok(self.run_pass("fidelity"))

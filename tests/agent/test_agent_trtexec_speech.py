@@ -228,6 +228,12 @@ class Fuzz(unittest.TestCase):
             self.assertTrue(complaint.message)
             self.assertIsInstance(complaint.code, str)
 
+    def test_a_number_that_is_no_number_of_anybodys(self):
+        nines = "9" * 5000
+        said = speech.read("&&&& RUNNING TensorRT.trtexec [TensorRT v%s] [b%s]\nTiming trace has %s queries over 1 s\n"
+                           "TensorRT-managed allocation in x: now: CPU 0, GPU %s (MiB)" % ((nines,) * 4))  # fmt: skip
+        self.assertEqual((said.known, said.version, said.timed, said.memory), (True, None, None, {}))
+
     def test_a_flood_of_errors_is_kept_in_bounds(self):
         said = speech.Said()
         for at in range(said.KEPT + 10):

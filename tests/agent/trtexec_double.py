@@ -1,9 +1,9 @@
 """Plays trtexec: a program of one dialect, written from the captured samples and NVIDIA's published sources.
 
 `settings.json` beside the program says: dialect "7" | "8.2" | "10"; sm; compute_ms; and faults: `fail` (lines to print
-before FAILED), `hang` ("build" or "run"), `mumble`, `die` (a signal in the run), `warmups`, `short_export`. The
-model is a text file: "affine" runs y = 2x + 1 on the one input x, "op NAME" cannot be parsed. truth.json
-tells what was done.
+before FAILED), `hang` ("build" or "run"), `mumble`, `die` (a signal in the run), `warmups`, `short_export`, `silent`
+(it does not say when it starts). The model is a text file: "affine" runs y = 2x + 1 on the one input x, "op NAME"
+cannot be parsed. truth.json tells what was done.
 """
 
 import json
@@ -200,7 +200,8 @@ def infer(options):
     for line in setting.get("run_fail", []):
         say(line, "E")
         raise Failed()
-    say("Starting inference threads" if setting["dialect"] == "7" else "Starting inference")
+    if not setting.get("silent"):
+        say("Starting inference threads" if setting["dialect"] == "7" else "Starting inference")
     hang("run")
     zero, rows = loop(options)
     warm = setting.get("warmups", 0)

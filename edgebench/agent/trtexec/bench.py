@@ -43,13 +43,16 @@ class Bench(object):
         return os.path.join(self.session.jobdir, name)
 
     def keep(self, **word):
-        """Leave word for the job's later steps: first_ns, load_ns, inputs {name: file}, shapes, count."""
+        """Leave word for the job's later steps: first_ns, load_ns, inputs {name: file}, shapes."""
         self.word = word
         with Stage("outputs"):
             files.write_json(self._word_path(), word)
 
     def run(self, limits, heard=None, extra=(), inputs=None, shapes=None):
-        """Run the engine for `limits` (seconds, iterations); return (Said, Moments). Inputs as they are kept."""
+        """Run the engine for `limits` (seconds, iterations); return (Said, Moments). Inputs as they are kept.
+
+        Raises Failure, also unparsed-output where nothing says when the inferences began.
+        """
         session = self.session
         inputs = self.word["inputs"] if inputs is None else inputs
         shapes = self.word["shapes"] if shapes is None else shapes
@@ -58,6 +61,8 @@ class Bench(object):
         said, moments = tool.run(
             self.tool, arguments, session.jobdir, session.commands, heard, "load-failed", session.root
         )
+        if moments.start is None:
+            raise Failure("unparsed-output", "trtexec passed and did not say when its inferences began", "run")
         for code, line in said.notes.items():
             if code in NOTES:
                 session.emitter.emit("warning", code="trtexec-" + code, text=line)
@@ -147,13 +152,14 @@ def anchor(times, moments):
     """Return the fields of `anchor`: where the export's zero stands on the device's clock, and how surely.
 
     The zero is an event that trtexec records after it has said that it starts; that line is stamped when it is read.
-    The last inference has ended before the next line comes. So the zero lies between the two, `uncertainty_ns` apart.
+    The last inference has ended before the next line comes. So the zero lies between the two, `uncertainty_ns` apart;
+    an export that is longer than the time between the lines tells of a first one that was read that much too late.
     """
     last = times.starts_ns[-1] + times.durations_ns[-1]
     end = moments.end if moments.end is not None else moments.gone
     return {
         "at_ns": moments.start,
-        "uncertainty_ns": max(0, end - moments.start - last),
+        "uncertainty_ns": abs(end - moments.start - last),
         "resolution_ns": exports.resolution_ns(last),
         "whole": times.whole,
         "source": "trtexec",

@@ -68,4 +68,4 @@ def version_of(found, root):
     own = found.version
     if own is None:
         return installed or "unknown"
-    return installed if installed and installed.startswith(own) else own
+    return installed if installed and (installed + ".").startswith(own + ".") else own

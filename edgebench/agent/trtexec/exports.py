@@ -149,9 +149,9 @@ def read_outputs(text):
         dims = dims_of(head.group(2).strip())
         values = array("d", (float(value.group()) for value in VALUE.finditer(text, head.end(), end)))
         size = 1
-        for dim in dims if dims is not None else [-1]:
+        for dim in dims or []:
             size *= dim
-        if size != len(values):
+        if dims is None or min(dims + [0]) < 0 or size != len(values):
             raise ValueError("output %s has %d values, its shape is %s" % (head.group(1), len(values), head.group(2)))
         found.append((head.group(1), dims, values))
     if not found:

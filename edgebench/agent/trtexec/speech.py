@@ -10,14 +10,14 @@ import re
 from collections import OrderedDict
 
 BANNER = re.compile(
-    r"^&&&& (RUNNING|PASSED|FAILED|WAIVED) TensorRT\.trtexec(?: \[TensorRT v([\d.]+)\])?(?: \[b(\d+)\])?"
+    r"^&&&& (RUNNING|PASSED|FAILED|WAIVED) TensorRT\.trtexec(?: \[TensorRT v([\d.]{1,32})\])?(?: \[b(\d{1,9})\])?"
 )
 PREFIX = re.compile(r"^(?:\[\d\d/\d\d/\d{4}-\d\d:\d\d:\d\d\] ?)*(?:\[([VIWEF])\] ?)?(.*)$")
 START = re.compile(r"^Starting inference( threads)?$")
 LOADED = re.compile(r"^Loaded engine size: ")
 IMPORTED = re.compile(r"\[MemUsageChange\] Init CUDA: ")
 END = re.compile(r"^(Warmup completed |=== Trace details|=== Performance summary|The e2e network timing is not)")
-QUERIES = re.compile(r"^(?:Warmup completed|Timing trace has) (\d+) queries over ([\d.]+)")
+QUERIES = re.compile(r"^(?:Warmup completed|Timing trace has) (\d{1,15}) queries over [\d.]+")
 FIGURES = re.compile(r"^(Latency|End-to-End Host Latency|Enqueue Time|H2D Latency|GPU Compute Time|D2H Latency): (.*)$")
 NUMBER = r"([-+]?[\d.]+(?:e[-+]?\d+)?)"
 STATISTIC = re.compile(r"(min|max|mean|median|percentile\(\s*([\d.]+)%\))\s*=?\s*" + NUMBER + " ms")
@@ -26,7 +26,7 @@ OLD_SECTION = re.compile(r"^(Host [Ll]atency|Enqueue Time|GPU Compute)$")
 OLD_STATISTIC = re.compile("^(min|max|mean|median|percentile): " + NUMBER + r" ms(?: at ([\d.]+)%)?")
 BINDING = re.compile(r"^(?:Created )?([Ii]nput|[Oo]utput) binding for (.+) with dimensions (\S*?)(?: is created\.)?$")
 LOADED_INPUT = re.compile(r"^Using values loaded from (.+) for input (.+)$")
-MANAGED = re.compile(r"TensorRT-managed allocation in (.+?): .*now: CPU \d+, GPU (\d+) \(MiB\)")
+MANAGED = re.compile(r"TensorRT-managed allocation in (.+?): .*now: CPU \d+, GPU (\d{1,9}) \(MiB\)")
 CONTEXT = re.compile(r"^Created execution context with device memory size: " + NUMBER + " MiB")
 FACTS = OrderedDict(
     (

@@ -61,13 +61,14 @@ def find(root, jobdir):
         raise Failure("tool-missing", message, "import")
     kept = os.path.join(jobdir, HELP_FILE)
     text = files.read_text(kept, 1 << 20)
-    if not text:
-        try:
-            said = programs.run([path, "--help"], limit_s=HELP_S)
-        except OSError as error:
-            raise Failure("tool-missing", "%s cannot be started: %s" % (path, error), "import")
-        text = said.text
-        _check_libraries(path, said)
+    if text:
+        return Trtexec(path, text)
+    try:
+        said = programs.run([path, "--help"], limit_s=HELP_S)
+    except OSError as error:
+        raise Failure("tool-missing", "%s cannot be started: %s" % (path, error), "import")
+    text = said.text
+    _check_libraries(path, said)
     tool = Trtexec(path, text)
     with open(kept, "w", encoding="utf-8") as out:
         out.write(text)
