@@ -29,7 +29,10 @@ HEAD = """# edgebench: what its agent runs as root on this device, for the user 
 
 
 def commands(root):
-    """Return [(why, argv)] of every command that takes root here, in the order of use; [] where there is none."""
+    """Return [(why, argv)] of every command that takes root here, in the order of use; [] where there is none.
+
+    On the machine itself without those whose program others than root may change: that would be any command.
+    """
     found = []
     for argv in _power_mode(root):
         found.append(("the power mode", argv))
@@ -44,7 +47,20 @@ def commands(root):
     program = programs.find(root, "tegrastats")
     if program:
         found.append(("what tegrastats tells root alone", [program, "--interval", str(tegrastats.INTERVAL_MS)]))
-    return found
+    return found if root != "/" else [(why, argv) for why, argv in found if changeable(argv[0]) is None]
+
+
+def changeable(path):
+    """Return what of a path (itself, a folder above it, what it links to) others than root may change, else None."""
+    for part in (path, os.path.realpath(path)):
+        before = None
+        while part != before:
+            told = os.stat(part)
+            groups = told.st_mode & 0o020 and told.st_gid != 0
+            if told.st_uid != 0 or told.st_mode & 0o002 or groups:
+                return part
+            before, part = part, os.path.dirname(part)
+    return None
 
 
 def _power_mode(root):

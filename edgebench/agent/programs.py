@@ -37,10 +37,13 @@ class Said(object):
 
 
 def find(root, name, path=None):
-    """Return the path of a program below `root`, or None. On the machine itself PATH (or `path`) is searched, too."""
+    """Return the path of a program below `root`, or None. On the machine itself PATH (or `path`) is searched, too.
+
+    It comes last: a `tee` of the user's own (conda has one) shall not be what runs as root.
+    """
     folders = list(FOLDERS)
     if root == "/":
-        folders = (os.environ.get("PATH", "") if path is None else path).split(os.pathsep) + folders
+        folders += (os.environ.get("PATH", "") if path is None else path).split(os.pathsep)
     for folder in folders:
         candidate = os.path.join(files.under(root, folder), name) if folder else None
         if candidate and os.path.isfile(candidate) and os.access(candidate, os.X_OK):

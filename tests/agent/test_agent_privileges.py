@@ -58,6 +58,31 @@ class Text(unittest.TestCase):
                 privileges.sudoers_text(user, [])
 
 
+class Changeable(unittest.TestCase):
+    """A program that its user may write over would be the permission to run anything as root."""
+
+    def setUp(self):
+        self.top = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.top)
+        os.chmod(self.top, 0o777)
+
+    def test_the_systems_programs_are_roots(self):
+        for name in ("tee", "chmod"):
+            self.assertIsNone(privileges.changeable(shutil.which(name, path="/usr/bin:/bin")))
+
+    def test_whatever_lies_where_others_write_is_not(self):
+        tool = os.path.join(self.top, "tool")
+        with open(tool, "w") as out:
+            out.write("#!/bin/sh\n")
+        os.chmod(tool, 0o777)
+        self.assertEqual(privileges.changeable(tool), tool)
+        os.chmod(tool, 0o755)
+        self.assertEqual(privileges.changeable(tool), self.top)
+        link = os.path.join(self.top, "tee")
+        os.symlink("/usr/bin/tee", link)
+        self.assertEqual(privileges.changeable(link), self.top)
+
+
 class RealVisudo(unittest.TestCase):
     """Every character that we let through, in every place, is read by visudo as it was meant."""
 

@@ -1,7 +1,9 @@
 """Programs of the board: ended at their limit with all that they started, and left where they are not ours to end."""
 
 import os
+import shutil
 import signal
+import tempfile
 import time
 import unittest
 import warnings
@@ -35,6 +37,19 @@ class Late(unittest.TestCase):
     def test_in_time(self):
         said = programs.run(["/bin/sh", "-c", "read -r line; echo $line; echo no >&2; exit 3"], "YES\n")
         self.assertEqual((said.code, said.out, said.err), (3, "YES\n", "no\n"))
+
+
+class Finding(unittest.TestCase):
+    def test_the_systems_own_goes_before_the_users(self):
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        for name in ("tee", "none-but-here"):
+            with open(os.path.join(folder, name), "w") as out:
+                out.write("#!/bin/sh\n")
+            os.chmod(out.name, 0o755)
+        self.assertIn(programs.find("/", "tee", path=folder), ("/usr/bin/tee", "/bin/tee"))
+        self.assertEqual(programs.find("/", "none-but-here", path=folder), os.path.join(folder, "none-but-here"))
+        self.assertIsNone(programs.find("/", "none-but-here", path=""))
 
 
 if __name__ == "__main__":
