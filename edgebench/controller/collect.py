@@ -73,13 +73,14 @@ def collect_job(device: DeviceSession, context: RunContext, folder: str, nonce: 
         return collect_native(device, context, work, told, reader.damaged)
     events = sort_events(told, damaged=reader.damaged)
     if events.end is None:
-        _ask_what_broke_off(device, events)
+        _ask_what_broke_off(device, context, events)
     return CollectedJob(events, work, _pull_outputs(device, base, events, work))
 
 
-def _ask_what_broke_off(device: DeviceSession, events: JobEvents) -> None:
+def _ask_what_broke_off(device: DeviceSession, context: RunContext, events: JobEvents) -> None:
     """A device in another boot than its record's has restarted; in the same one, somebody ended its agent."""
-    then, now = events.facts.get("boot_id"), read_facts(device.client).get("boot_id")
+    facts = events.facts or context.session.device.facts
+    then, now = facts.get("boot_id"), read_facts(device.client).get("boot_id")
     if then and now:
         restarted = "the device restarted" if then != now else "the agent on the device was killed"
         events.break_off(f"the record broke off: {restarted}")
