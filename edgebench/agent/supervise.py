@@ -206,15 +206,20 @@ class Supervisor(object):
         return Process(self._argv + ["child"], path, config, variant.get("env"), self._prepared.cpus)
 
     def _finish(self, code, message):
-        """Stop the sampler, restore, say how the pins held, end. Returns the end's code.
+        """Stop the sampler, say how the pins held, restore, end. Returns the end's code.
 
-        The device is restored even when the disk takes no more events.
+        The device is restored even when the disk takes no more events, or what is told before that fails.
         """
         self.watch.closing = True
         if code == DISK_FULL[0]:
             self.events.use_pad()
-        whole = self._told(self._stop_sampler)
-        whole = self._told(self._pins_after) and whole
+        whole = True
+        for tell in (self._stop_sampler, self._pins_after):
+            try:
+                whole = self._told(tell) and whole
+            except Exception as error:  # noqa: BLE001 - as in _guarded
+                traceback.print_exc()
+                code, message = code or "internal", message or "%s: %s" % (type(error).__name__, error)
         stuck = self._journal.restore()[1]
         text = "; ".join("%s: %s" % (entry["path"], why) for entry, why in stuck)
         if stuck:

@@ -56,7 +56,22 @@ class Log(object):
             os.close(kept)
 
 
+class Faulty(publish.EventFile):
+    """A bug of ours: what is told of the pins after the run fails."""
+
+    def emit(self, ev, **fields):
+        if fields.get("when") == "after":
+            raise ValueError("a bug")
+        return super(Faulty, self).emit(ev, **fields)
+
+
 class Good(SuperviseCase):
+    def test_a_bug_after_the_last_step_does_not_leave_the_device_set_up(self):
+        self.put(GOVERNOR, "ondemand")
+        code, events = self.run_job(self.job("ok", prepare={"governor": "performance"}), event_file=Faulty)
+        self.assertEqual((self.get(GOVERNOR), journal.Journal(self.home).entries()), ("ondemand", []))
+        self.assertEqual((code, events[-1]["message"], events[-1]["restored"]), ("internal", "ValueError: a bug", True))
+
     def test_the_stream_of_a_good_job(self):
         job = self.job({"play": "ok", "pass": "fidelity"}, "ok")
         code, events = self.run_job(job)

@@ -144,7 +144,7 @@ class RefusalTest(Case):
         engine = module("tensorrt_api.engine")
         head = b"ftrt" + b"\0" * 20 + bytes([10, 3, 0, 26])
         self.assertEqual(engine.plan_version(head + b"more"), "10.3.0.26")
-        for other in (b"", head[:27], b"ptrt" + head[4:], head[:4] + b"\x01" + head[5:]):
+        for other in (b"", head[:27], b"ptrt" + head[4:], head[:4] + b"\x01" + head[5:], b"ftrt" + b"\0" * 24):
             self.assertIsNone(engine.plan_version(other))
 
     def test_a_refusal_without_a_reason_is_explained_by_the_first_bytes(self):

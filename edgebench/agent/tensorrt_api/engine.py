@@ -14,7 +14,7 @@ def plan_version(head):
     As `trtexec --getPlanVersionOnly` reads it (samples/common/sampleEngines.cpp of TensorRT 10): the tag, a zero of 32
     bits, and the version's four numbers at byte 24.
     """
-    if len(head) < PLAN_HEAD_BYTES or head[:4] != PLAN_TAG or head[4:8] != b"\0\0\0\0":
+    if len(head) < PLAN_HEAD_BYTES or head[:4] != PLAN_TAG or head[4:8] != b"\0\0\0\0" or not head[24]:
         return None
     return ".".join(str(number) for number in head[24:28])
 
