@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 from edgebench.mock.body import Truth
@@ -27,6 +28,8 @@ from edgebench.mock.phone.loads import Work
 USER = "jetson"
 BOOTING_S = 20.0
 """How long nothing answers when it reboots, in its seconds."""
+DYING_S = 0.01
+"""What processes that were killed get to be gone before it is looked for more."""
 NO_ROOM = """#!/bin/sh
 echo 'Filesystem 1024-blocks Used Available Capacity Mounted on'
 echo '/dev/mmcblk0p1 1 1 0 100% /'
@@ -48,6 +51,7 @@ class JetsonBoard:
         seed: int = 0,
         speed: float = 1.0,
     ) -> None:
+        unprivileged()  # before anything is opened: it may not be possible here
         self.folder, self.speed = folder, speed
         for part in ("root/root", "root/tmp", f"root/home/{USER}", "bin", "state"):
             (folder / part).mkdir(parents=True, exist_ok=True)
@@ -72,14 +76,17 @@ class JetsonBoard:
         self._over = threading.Event()
         self.booted = threading.Event()
         self._watch = threading.Thread(target=self._strike_in_time, name="board-faults", daemon=True)
+        self._boots: list[threading.Thread] = []
         self._open = ExitStack()
 
     def __enter__(self) -> JetsonBoard:
-        unprivileged()
+        # what is below here is ended first: nobody may come in, start, or speak of a board that is taken apart
         self._open.callback(self.hardware.close)
-        self._open.callback(self._end_processes)
         self._open.enter_context(self.living)
+        self._open.callback(self._wait_for_boots)
         self._open.enter_context(self._programs)
+        self._open.callback(self.ssh.wait_for_commands)
+        self._open.callback(self._end_processes)
         self._open.enter_context(self.ssh)
         self._watch.start()
         return self
@@ -188,7 +195,13 @@ class JetsonBoard:
         """Go down now, with everything that runs; come back after a while (`booted` is set then)."""
         self.booted.clear()
         self.ssh.go_down()
-        threading.Thread(target=self._boot, name="board-boot", daemon=True).start()
+        boot = threading.Thread(target=self._boot, name="board-boot", daemon=True)
+        self._boots.append(boot)
+        boot.start()
+
+    def _wait_for_boots(self) -> None:
+        for boot in self._boots:
+            boot.join()
 
     def _boot(self) -> None:
         self._end_processes()
@@ -219,7 +232,8 @@ class JetsonBoard:
             due = [fault for fault in due if fault not in self._struck]
 
     def _end_processes(self) -> None:
-        """Kill what runs on the board: processes of this machine that bear its mark."""
-        for pid in self._busy.pids():
-            with suppress(ValueError):
+        """Kill what runs on the board, and what that starts meanwhile: processes of this machine that bear its mark."""
+        while pids := self._busy.pids(afresh=True):
+            for pid in pids:
                 kill(int(pid))
+            time.sleep(DYING_S)

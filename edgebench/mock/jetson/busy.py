@@ -57,10 +57,10 @@ class Busy:
         self._ticks, self._looked_s = ticks, now_s
         return self._usage
 
-    def pids(self) -> list[str]:
-        """The board's processes of now."""
+    def pids(self, *, afresh: bool = False) -> list[str]:
+        """The board's processes of now; `afresh` asks strangers again, too, who may just have become one of ours."""
         now_s = self._seconds()
-        if now_s >= self._forget_s:
+        if afresh or now_s >= self._forget_s:
             self._strangers.clear()
             self._forget_s = now_s + FORGET_S
         try:

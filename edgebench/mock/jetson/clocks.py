@@ -22,6 +22,7 @@ class Clocks:
         self._facts, self._knobs = facts, knobs
         self.mode = facts.mode
         self.cpu_load = self.gpu_load = 0.0
+        self._held_share = 1.0
         self._cpus = [_lay_policy(facts, policy, tree, knobs) for policy in facts.policies]
         self._current = [tree.cell(f"{folder}/scaling_cur_freq", 0) for folder in self._cpus]
         for cpu in range(facts.cpus):
@@ -56,6 +57,7 @@ class Clocks:
         """Change the power mode; locked clocks are free again then, as on a real board."""
         self.mode = mode.number
         self._cap(mode)
+        self.tell()
 
     def _cap(self, mode: Mode) -> None:
         low, high = self._facts.cpu_khz[0], self._at_most(mode.cpu_khz)
@@ -81,6 +83,7 @@ class Clocks:
             self._knobs.set(f"{self._gpu}/min_freq", self._knobs[f"{self._gpu}/max_freq"])
         if self._emc:
             self._knobs.set(f"{self._emc[0]}/{self._emc[2]}", "1")
+        self.tell()
 
     @property
     def are_locked(self) -> bool:
@@ -122,7 +125,12 @@ class Clocks:
 
     def show(self, body: Body) -> None:
         """Write the clocks of now."""
-        held = body.clock_share
+        self._held_share = body.clock_share
+        self.tell()
+
+    def tell(self) -> None:
+        """Write what the knobs make of the clocks: a kernel shows it as soon as they are set."""
+        held = self._held_share
         busy = self.cpu_load > 0.05
         for index, cell in enumerate(self._current):
             cell.set(round(self.cpu_khz(index, busy=busy) * (held if busy or self.are_locked else 1.0)))

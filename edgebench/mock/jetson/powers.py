@@ -77,6 +77,7 @@ class Powers:
                     self._hardware.knobs.set(real, text)
                 except OSError as error:
                     return error.strerror
+                self._hardware.clocks.tell()
                 return None
         return "Permission denied" if real.startswith(("/sys/", "/proc/")) else self.save(place, text)
 

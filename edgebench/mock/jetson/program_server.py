@@ -37,10 +37,16 @@ class SocketLine:
         self._reader = connection.makefile("r", encoding="utf-8")
         self.pid = 0
 
+    def hang_up(self) -> None:
+        """Let the process end, and whoever waits for it here: nothing more is said."""
+        with suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
-        """Let go of the process: it ends, if it has not."""
+        """Give back what the line took; a socket stays open for as long as something reads from it."""
         with suppress(OSError):
             self._reader.close()
+        self._connection.close()
 
     def told(self) -> dict[str, Any] | None:
         """The next line that the process says."""
@@ -115,6 +121,7 @@ class ProgramServer:
         self._tickets: set[str] = set()
         self._over = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._attended: dict[threading.Thread, SocketLine] = {}
         self._thread = threading.Thread(target=self._serve, name="board-programs", daemon=True)
 
     def __enter__(self) -> ProgramServer:
@@ -125,10 +132,14 @@ class ProgramServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Hang up on every process, and wait until nothing is done for any: the board may be taken apart then."""
         self._over.set()
         self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
         self._thread.join()
+        self._listener.close()
+        for attending, line in tuple(self._attended.items()):
+            line.hang_up()
+            attending.join()
 
     def install(self, root: Path) -> None:
         """Write the small executables below the board's root."""
@@ -145,22 +156,28 @@ class ProgramServer:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self._attend, args=(connection,), name="board-program", daemon=True).start()
-
-    def _attend(self, connection: socket.socket) -> None:
-        """One process from its first line to its end."""
-        with connection:
             line = SocketLine(connection, self._board, self._speed, self._over)
+            attending = threading.Thread(target=self._attend, args=(line,), name="board-program", daemon=True)
+            self._attended[attending] = line
+            attending.start()
+
+    def _attend(self, line: SocketLine) -> None:
+        """One process from its first line to its end; one that was killed before it said anything, too."""
+        try:
             told = line.told()
-            if told is None or not secrets.compare_digest(str(told.get("token")), self._token):
-                return
-            try:
-                line.send(self._run(line, told))
-            except Gone:
-                pass
-            finally:
-                self._board.forget(line)
-                line.close()
+            if told is not None and secrets.compare_digest(str(told.get("token")).encode(), self._token.encode()):
+                self._answer(line, told)
+        finally:
+            line.close()
+            del self._attended[threading.current_thread()]
+
+    def _answer(self, line: SocketLine, told: dict[str, Any]) -> None:
+        try:
+            line.send(self._run(line, told))
+        except Gone:
+            pass
+        finally:
+            self._board.forget(line)
 
     def _run(self, line: SocketLine, told: dict[str, Any]) -> dict[str, Any]:
         program = self._programs[str(told["name"])]

@@ -41,8 +41,8 @@ class Host(Protocol):
 class _Door(paramiko.ServerInterface):  # type: ignore[misc]  # paramiko is untyped
     """One connection: its user's key, commands, SFTP. What is not defined here, paramiko refuses."""
 
-    def __init__(self, host: Host, key: paramiko.PKey) -> None:
-        self._host, self._key = host, key
+    def __init__(self, host: Host, key: paramiko.PKey, attending: Callable[..., None]) -> None:
+        self._host, self._key, self._attending = host, key, attending
 
     def get_allowed_auths(self, username: str) -> str:
         """Keys alone."""
@@ -67,8 +67,7 @@ class _Door(paramiko.ServerInterface):  # type: ignore[misc]  # paramiko is unty
             process = start(command, self._host.shell)
         except OSError:
             return False
-        attending = threading.Thread(target=attend, args=(process, channel), name="board-command", daemon=True)
-        channel.get_transport().after_reply(attending.start)
+        channel.get_transport().after_reply(lambda: self._attending(attend, process, channel))
         return True
 
 
@@ -76,6 +75,7 @@ class _Transport(paramiko.Transport):  # type: ignore[misc]
     """A connection whose commands say nothing before the client was told that they have started.
 
     paramiko tells it when `check_channel_exec_request` has returned: a short command could be over by then.
+    What was put off is done in any case, at the latest when the connection ends: commands that have begun wait for it.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -88,7 +88,18 @@ class _Transport(paramiko.Transport):  # type: ignore[misc]
 
     def _send_user_message(self, data: paramiko.Message) -> None:
         super()._send_user_message(data)
-        while threading.current_thread() is self and self._after_reply:
+        if threading.current_thread() is self:
+            self._catch_up()
+
+    def run(self) -> None:
+        """Serve the connection to its end."""
+        try:
+            super().run()
+        finally:
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        while self._after_reply:
             self._after_reply.pop(0)()
 
 
@@ -99,6 +110,7 @@ class SshServer:
         self._host, self._keys = host, keys
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._transports: set[paramiko.Transport] = set()
+        self._attending: set[threading.Thread] = set()
         self._lock = threading.Lock()
         self._is_down = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="board-ssh", daemon=True)
@@ -115,9 +127,7 @@ class SshServer:
 
     def cut(self) -> None:
         """Break every connection, without a word."""
-        with self._lock:
-            transports, self._transports = self._transports, set()
-        for transport in transports:
+        for transport in self._take_all():
             _break(transport)
 
     def go_down(self) -> None:
@@ -134,10 +144,31 @@ class SshServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Break every connection, and wait until none can begin a command any more."""
         self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
         self._thread.join()
-        self.cut()
+        self._listener.close()
+        for transport in self._take_all():
+            _break(transport)
+            transport.join()
+
+    def wait_for_commands(self) -> None:
+        """Wait until all commands have ended and their pipes are closed; to be called when nothing can begin one."""
+        for attending in tuple(self._attending):
+            attending.join()
+
+    def _take_all(self) -> set[paramiko.Transport]:
+        with self._lock:
+            transports, self._transports = self._transports, set()
+        return transports
+
+    def _attend(self, action: Callable[..., None], *args: object) -> None:
+        """Do it in a thread that is known of."""
+        thread = threading.Thread(target=action, args=args, name="board-command", daemon=True)
+        with self._lock:
+            self._attending = {other for other in self._attending if other.is_alive()}
+            thread.start()
+            self._attending.add(thread)
 
     def _serve(self) -> None:
         while True:
@@ -148,19 +179,18 @@ class SshServer:
             if self._is_down.is_set():
                 connection.close()
                 continue
-            threading.Thread(target=self._greet, args=(connection,), name="board-greeting", daemon=True).start()
+            self._greet(connection)
 
     def _greet(self, connection: socket.socket) -> None:
+        """Let a thread of its own speak with a client; this one goes on listening."""
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         transport = _Transport(connection)
         transport.add_server_key(self._keys.host)
         transport.set_subsystem_handler("sftp", Sftp, Files, self._host.disk)
         with self._lock:
-            self._transports = {other for other in self._transports if other.is_active()} | {transport}
-        try:
-            transport.start_server(server=_Door(self._host, self._keys.login))
-        except (paramiko.SSHException, EOFError, OSError):
-            _break(transport)
+            self._transports = {other for other in self._transports if other.is_alive()} | {transport}
+        # without an event paramiko would wait here for the other side's part of the handshake
+        transport.start_server(event=threading.Event(), server=_Door(self._host, self._keys.login, self._attend))
 
 
 def _break(transport: paramiko.Transport) -> None:

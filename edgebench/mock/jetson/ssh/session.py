@@ -15,6 +15,8 @@ from typing import IO
 
 import paramiko
 
+from edgebench.errors import UsageError
+
 CHUNK = 65_536
 GIVEN_UP = ("dac_override", "dac_read_search")
 """What lets root read what it may not: a board's user has none of it."""
@@ -31,13 +33,14 @@ class Shell:
 def unprivileged() -> list[str]:
     """The words before a command by which root obeys the permissions of files, as a board's user does.
 
-    Empty where we are no root. Raises FileNotFoundError where there is no `setpriv` (util-linux).
+    Empty where we are no root. Raises UsageError where there is no `setpriv` (util-linux).
     """
     if os.geteuid() != 0:
         return []
     setpriv = shutil.which("setpriv")
     if setpriv is None:
-        raise FileNotFoundError("there is no setpriv: as root a simulated board needs it (util-linux)")
+        raise UsageError("a simulated board served by root needs setpriv, and there is none on this machine",
+                         hint="install util-linux, or serve the board as an ordinary user")  # fmt: skip
     return [setpriv, "--bounding-set=" + ",".join(f"-{name}" for name in GIVEN_UP), "--"]
 
 
@@ -61,13 +64,15 @@ def attend(process: subprocess.Popen[bytes], channel: paramiko.Channel) -> None:
     _pump(process.stdout, channel.sendall)
     errors.join()
     code = process.wait()
-    try:
+    with suppress(
+        OSError, EOFError, paramiko.SSHException
+    ):  # the link is gone; the command ran to its end all the same
         if code >= 0:  # of a signal's name paramiko's server cannot tell, and sends nothing
             channel.send_exit_status(code)
         channel.shutdown_write()
+    with suppress(OSError, EOFError, paramiko.SSHException):
         channel.close()
-    except (OSError, EOFError, paramiko.SSHException):
-        return  # the link is gone; the command ran to its end all the same
+    feeder.join()  # closing the channel ended it
 
 
 def _pump(source: IO[bytes], send: Callable[[bytes], object]) -> None:
