@@ -16,6 +16,12 @@ TABLES = ("nvmlDeviceGetComputeRunningProcesses_v3", "nvmlDeviceGetComputeRunnin
 NOT_AVAILABLE = 2**64 - 1
 
 
+def of_process(root, pid):
+    """Return {"nvmap": KiB, "NVML": KiB} of process `pid`, of those that list it; NVML serves the machine itself."""
+    found = {"nvmap": nvmap_kib(root, pid), "NVML": nvml_kib(pid) if root == "/" else None}
+    return {name: kib for name, kib in found.items() if kib is not None}
+
+
 def nvmap_kib(root, pid):
     """Return the KiB that nvmap lists for process `pid`, None where it cannot be read or does not list it."""
     for path in CLIENTS:

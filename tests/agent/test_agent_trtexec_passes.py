@@ -259,6 +259,15 @@ class Running(TrtexecCase):
         self.assertEqual(stages["engine"], {"TensorRT": 16 * 1024})
         self.assertGreaterEqual(stages["peak"]["VmHWM"], stages["imported"]["VmRSS"])
 
+    def test_what_the_gpu_holds_for_trtexec_is_a_part_of_its_peak(self):
+        table = os.path.join(self.root, "sys/kernel/debug/nvmap/iovmm/clients")
+        os.makedirs(os.path.dirname(table))
+        self.set(nvmap=table, nvmap_kib=81920, compute_ms=20.0)
+        events = self.ok(self.run_pass("memory", {"iterations": 3}, iterations=3))
+        peak = [event for event in self.only(events, "memory") if event["stage"] == "peak"][0]
+        self.assertEqual(peak["kib"]["nvmap"], 81920)
+        self.assertIn("GPU memory of the process", peak["definitions"]["nvmap"])
+
     def test_paced_is_refused_in_words(self):
         code, message = self.failed(self.run_pass("paced", seconds=1, fps=30))
         self.assertEqual(code, "bad-input")

@@ -2,8 +2,8 @@
 
 `settings.json` beside the program says: dialect "7" | "8.2" | "10"; sm; compute_ms; and faults: `fail` (lines to print
 before FAILED), `hang` ("build" or "run"), `mumble`, `die` (a signal in the run), `warmups`, `short_export`, `silent`
-(it does not say when it starts). The model is a text file: "affine" runs y = 2x + 1 on the one input x, "op NAME"
-cannot be parsed. truth.json tells what was done.
+(it does not say when it starts), `nvmap_kib` (what the kernel's table `nvmap` lists for it). The model is a text file:
+"affine" runs y = 2x + 1 on the one input x, "op NAME" cannot be parsed. truth.json tells what was done.
 """
 
 import json
@@ -202,6 +202,9 @@ def infer(options):
         raise Failed()
     if not setting.get("silent"):
         say("Starting inference threads" if setting["dialect"] == "7" else "Starting inference")
+    if setting.get("nvmap_kib"):
+        with open(setting["nvmap"], "w") as table:
+            table.write("user   trtexec  %d  %dK\nuser   other  1  7K\n" % (os.getpid(), setting["nvmap_kib"]))
     hang("run")
     zero, rows = loop(options)
     warm = setting.get("warmups", 0)

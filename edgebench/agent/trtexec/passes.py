@@ -3,7 +3,7 @@
 import threading
 from collections import OrderedDict
 
-from .. import files, memory
+from .. import files, gpu_memory, memory
 from ..build import build
 from ..failures import Failure, Stage
 from . import argv, exports, layers
@@ -137,19 +137,24 @@ class Watched(threading.Thread):
 
 
 def measure_memory(session):
-    """Tell trtexec's memory stage by stage and its peak over `iterations`, its device memory, the system's dip."""
+    """Tell trtexec's memory stage by stage and its peak over `iterations`, its device memory, the system's dip.
+
+    The GPU's share is that of the peak, asked when its inferences begin and end: afterwards nobody lists it.
+    """
     session.emitter.phase("load")
     bench = Bench(session)
     if bench.word is None:
         trial(bench)
     bench.ready()
-    meter, watched = memory.Meter(session.emitter, session.root), []
+    meter, watched, held = memory.Meter(session.emitter, session.root), [], {}
     stages = {"banner": "baseline", "imported": "imported", "start": "loaded", "end": None}
 
     def heard(pid, mark, at):
         if not watched:
             watched.append(Watched(pid))
             watched[0].start()
+        if mark in ("start", "end"):
+            _hold_most(held, gpu_memory.of_process(session.root, pid))
         if mark in stages:
             kib, stage = watched[0].look(), stages.pop(mark)
             if stage and kib:
@@ -161,10 +166,16 @@ def measure_memory(session):
     finally:
         peak = watched[0].finish() if watched else {}
     if peak:
+        peak = dict(peak, **held)
         _memory(session, "peak", peak, {name: memory.DEFINITIONS[name] for name in peak})
     if said.memory.get("managed") is not None:
         _memory(session, "engine", {"TensorRT": said.memory["managed"] * 1024}, {"TensorRT": MANAGED})
     meter.finish()
+
+
+def _hold_most(held, now):
+    for name, kib in now.items():
+        held[name] = max(kib, held.get(name, 0))
 
 
 def _memory(session, stage, kib, definitions):
