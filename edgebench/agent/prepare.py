@@ -108,7 +108,7 @@ class Preparation(object):
             except NotSet as why:
                 refused.append(why)
         if refused:
-            others = " (and %d others)" % (len(refused) - 1) if len(refused) > 1 else ""
+            others = "; %d more likewise" % (len(refused) - 1) if len(refused) > 1 else ""
             self._warn(refused[0].code, "governor=%s could not be pinned: %s%s" % (value, refused[0], others))
         return held
 

@@ -24,7 +24,7 @@ A backslash is not let through at all: sudo 1.9 takes an escaped one for the pat
 
 HEAD = """# edgebench: what its agent runs as root on this device, for the user %s.
 # Each command is allowed as it stands here and in no other form. Made by `edgebench devices setup --sudoers`;
-# make it anew after a new release of the system or of edgebench.
+# make it anew after a new release of the system or of edgebench, and where a boot has dealt other hwmon numbers.
 """
 
 

@@ -70,7 +70,7 @@ def test_a_sensor_at_absolute_zero_is_left_out(odd: dict[str, Any]):
 def test_counted_over_current_is_flagged_and_fails_nothing(odd: dict[str, Any]):
     assert odd["outcome"]["status"] in ("ok", "unstable")
     assert odd["environment"]["over_current"].keys() == {"oc3"}
-    assert reasons(odd)["over-current"].startswith("oc3 ")
+    assert reasons(odd)["over-current"].startswith("over-current: oc3 ")
 
 
 def test_a_supply_that_gives_way_is_told_with_its_least_voltage(room: JetsonRoom):

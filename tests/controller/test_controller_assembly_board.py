@@ -63,7 +63,7 @@ def test_over_current_is_counted_in_the_window_and_leaves_a_b(tmp_path: Path) ->
     times = [S * at for at in (2, 6, 12, 16, 22, 28)]
     run = assembled(sensor("overcurrent", times, oc3=[0, 500, 510, 530, 540, 1540]), tmp_path)
     assert run.environment.over_current == {"oc3": 40}
-    assert reasons(run)["over-current"] == "oc3 40 times"
+    assert reasons(run)["over-current"] == "over-current: oc3 40 times"
     assert "throttled" not in reasons(run)
     assert BY_CODE["over-current"].best == "B"
 
@@ -75,7 +75,7 @@ def test_counters_that_start_again_count_no_less_than_nothing(tmp_path: Path) ->
 
 def test_a_power_alarm_is_over_current(tmp_path: Path) -> None:
     run = assembled(sensor("rail-alarms", SECONDS, **{"VDD_IN.crit": [0, 0, 1, 0, 0, 0]}), tmp_path)
-    assert reasons(run)["over-current"] == "alarm of VDD_IN.crit"
+    assert reasons(run)["over-current"] == "over-current: alarm of VDD_IN.crit"
     assert run.power.why == "no power source was announced"  # the alarms are none
 
 

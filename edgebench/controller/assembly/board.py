@@ -78,7 +78,7 @@ def over_current(job: JobEvents) -> str:
         t, state = series.column(name)
         if (state[inside(t, windows)] > 0).any():
             counted.append(f"alarm of {name}")
-    return ", ".join(counted)
+    return f"over-current: {', '.join(counted)}" if counted else ""
 
 
 def supply_v(job: JobEvents) -> dict[str, list[float]]:
