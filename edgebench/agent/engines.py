@@ -50,7 +50,7 @@ class Cache(object):
     def keep(self, key, known):
         """Make the finished part the engine of `key`, `known` with its size and hash beside it. Raises OSError."""
         part = self.part(key)
-        told = dict(known, bytes=os.path.getsize(part), sha256=hash_of(part))
+        told = dict(known, bytes=os.path.getsize(part), sha256=files.sha256_of(part))
         self._forget(key)
         fd = os.open(part, os.O_RDONLY)
         try:
@@ -88,12 +88,3 @@ class Cache(object):
         for path in (self._known(key), self.path(key), self.path(key) + ".part"):
             if os.path.exists(path):
                 os.unlink(path)
-
-
-def hash_of(path):
-    """Return a file's SHA-256."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as source:
-        for block in iter(lambda: source.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()

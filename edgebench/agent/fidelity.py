@@ -3,21 +3,12 @@
 Needs numpy: import this module only once the runtime has been imported.
 """
 
-import hashlib
 import os
 
 import numpy
 
+from . import files
 from .failures import Stage
-
-
-def sha256_of(path):
-    """Return the SHA-256 of a file, hexadecimal."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for piece in iter(lambda: file.read(1 << 20), b""):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def is_numbers(array):
@@ -39,7 +30,7 @@ def save(jobdir, name, feeds, outputs):
     with Stage("outputs"):
         numpy.savez(path, **members)
         size = os.path.getsize(path)
-        sha256 = sha256_of(path)
+        sha256 = files.sha256_of(path)
     return {
         "path": name,
         "sha256": sha256,

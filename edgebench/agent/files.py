@@ -1,6 +1,7 @@
 """Small files of the agent: written whole or not at all, read with patience."""
 
 import errno
+import hashlib
 import json
 import os
 
@@ -62,6 +63,15 @@ def read_text(path, limit=65536):
             return source.read(limit).decode("utf-8", "replace").strip(" \t\r\n\x00")
     except OSError:
         return None
+
+
+def sha256_of(path):
+    """Return the SHA-256 of a file, hexadecimal. Raises OSError."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as source:
+        for piece in iter(lambda: source.read(1 << 20), b""):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def under(root, path):

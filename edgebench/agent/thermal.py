@@ -4,13 +4,9 @@ import glob
 import os
 
 from . import files
+from .probes.thermal import IGNORED, PLAUSIBLE
 
 ZONES = "/sys/class/thermal/thermal_zone*"
-DEAD_C = -100.0
-"""Below this no board lives: a part without power reads -256 degC."""
-
-PLACEHOLDERS = ("PMIC-Die",)
-"""Zones that always say the same (50 or 100 degC)."""
 
 
 def celsius(root):
@@ -19,9 +15,9 @@ def celsius(root):
     for folder in sorted(glob.glob(files.under(root, ZONES))):
         name = files.read_text(os.path.join(folder, "type"))
         try:
-            value = int(files.read_text(os.path.join(folder, "temp")) or "") / 1000.0
+            value = int(files.read_text(os.path.join(folder, "temp")) or "")
         except ValueError:
             continue
-        if name and name not in PLACEHOLDERS and value > DEAD_C:
-            found[name] = max(value, found.get(name, value))
+        if name and name not in IGNORED and PLAUSIBLE[0] <= value <= PLAUSIBLE[1]:
+            found[name] = max(value / 1000.0, found.get(name, value / 1000.0))
     return found

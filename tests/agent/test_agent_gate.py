@@ -125,7 +125,14 @@ class Zones(bench.HomeCase):
 
     def test_live_zones_alone(self):
         for number, (name, text) in enumerate(
-            [("CPU-therm", "41500\n"), ("GPU-therm", "-256000\n"), ("PMIC-Die", "100000\n"), ("cv0", None), ("x", "")]
+            [
+                ("CPU-therm", "41500\n"),
+                ("GPU-therm", "-256000\n"),
+                ("PMIC-Die", "100000\n"),
+                ("cv0", None),
+                ("x", ""),
+                ("odd", "999000\n"),
+            ]
         ):
             self.zone(number, name, text)
         self.zone(9, "CPU-therm", "43000\n")
