@@ -1,7 +1,7 @@
 """The cache of engines: whole or not at all, whatever was killed in between."""
 
-import json
 import hashlib
+import json
 import os
 import shutil
 import tempfile
