@@ -210,20 +210,24 @@ def _sensors(session: DeviceSession) -> Iterator[Finding]:
     for source in sources:
         name = str(source["name"])
         if name.partition(":")[0] in ("power", "thermal", "cpufreq", "throttle"):
-            yield _sensor(name, source)
+            yield sensor(name, source)
 
 
 SENSOR_STATES: dict[str, State] = {"ok": "ok", "unsupported": "missing"}
 
 
-def _sensor(name: str, source: dict[str, Any]) -> Finding:
+def sensor(name: str, source: dict[str, Any]) -> Finding:
+    """One of the agent's sources as a line of the check."""
     state = SENSOR_STATES.get(str(source.get("state")), "unknown")
     if state == "ok":
         columns = ", ".join(str(column) for column in source.get("columns") or [])
         total = source.get("total_why") if name.startswith("power") and not source.get("total") else None
         return Finding(name, "ok", f"{columns} ({source.get('scope') or 'scope unknown'})", str(total or ""))
-    todo = SENSOR_TODO.get(name.partition(":")[0], "") if state == "missing" else "rights? see docs/linux.md"
-    return Finding(name, state, str(source.get("why") or source.get("state")), todo)
+    todo = SENSOR_TODO.get(name.partition(":")[0], "") if state == "missing" else ""
+    why = str(source.get("why") or source.get("state"))
+    if name == "power:ina3221" and why.startswith("permission:"):
+        todo = "a run opens them where sudo lets it, and closes them again: see root below"
+    return Finding(name, state, why, todo)
 
 
 SENSOR_TODO = {

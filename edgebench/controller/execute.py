@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from edgebench.controller.view import View
 from edgebench.errors import DeviceError, DeviceLost, RowFailure
 from edgebench.records import Run, Session
 from edgebench.store.store import Store
+from edgebench.transports.base import Clock
 
 SILENCE_S = 180.0
 """Longer than any silence of a healthy job (idle phases included): then the link counts as stalled."""
@@ -86,7 +88,7 @@ def _run_session(
     try:
         persist(device, executor.view, lambda: await_device(device, executor.view))
         persist(device, executor.view, lambda: collect_leftovers(device, executor.store, executor.view))
-        with _power_mode(executor, device, requests):
+        with power_mode(executor, device, requests):
             for request in requests:
                 tried += 1
                 result.runs.append(_run_row(executor, device, session, request))
@@ -96,7 +98,9 @@ def _run_session(
 
 
 @contextmanager
-def _power_mode(executor: Executor, device: DeviceSession, requests: Sequence[RowRequest]) -> Iterator[None]:
+def power_mode(
+    executor: Executor, device: DeviceSession, requests: Sequence[RowRequest], *, clock: Clock = time
+) -> Iterator[None]:
     """Around the rows: a power mode that takes a restart of the board, where that is allowed; every other is a row's.
 
     An interrupt or a lost device leaves it as it is, and says how it is put back. Raises `DeviceLost`, `DeviceUnfit`.
@@ -108,7 +112,7 @@ def _power_mode(executor: Executor, device: DeviceSession, requests: Sequence[Ro
     from edgebench.controller.reboot import put_back, set_power_mode
 
     name = device.entry.name
-    change = set_power_mode(device, wanted)
+    change = set_power_mode(device, wanted, clock=clock)
     if change.refused:
         executor.view.tell(f"{name}: power mode {wanted} could not be set: {change.refused}")
     try:
@@ -120,7 +124,8 @@ def _power_mode(executor: Executor, device: DeviceSession, requests: Sequence[Ro
             )
         raise
     if change.rebooted:
-        put_back(device)
+        for line in put_back(device, clock=clock).failures():
+            executor.view.tell(f"{name}: {line}")
 
 
 def _run_row(executor: Executor, device: DeviceSession, session: Session, request: RowRequest) -> Run:

@@ -12,7 +12,7 @@ from typing import Any
 
 from edgebench.controller.restore import Restored, restore_device
 from edgebench.controller.session import DeviceSession, read_facts
-from edgebench.errors import DeviceError, DeviceLost, DeviceUnfit, UsageError
+from edgebench.errors import DeviceError, DeviceLost, DeviceUnfit, RowFailure, UsageError
 from edgebench.transports.base import Clock
 
 SET_TIMEOUT_S = 240.0
@@ -23,6 +23,8 @@ GOES_DOWN_S = 120.0
 """A board that said it would restart, and after so long still answers as before, has not."""
 
 POLL_S = 3.0
+RESTARTS = "the device restarts now"
+"""How the agent's journal says that undoing an entry takes the board down at this moment."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,18 @@ class ModeChange:
     mode: dict[str, Any] | None
     rebooted: bool = False
     refused: str | None = None
+
+
+def check_power_mode(device: DeviceSession, wanted: str) -> None:
+    """A mode that the board does not list is a slip: minutes in another one would be in vain. Raises `RowFailure`.
+
+    A board that lists none (no nvpmodel, or one that asks for a password) is left to the job, which says so.
+    """
+    events = device.client.call("modes", "--root", device.client.root)
+    modes: list[dict[str, Any]] = next((event["modes"] for event in events if event["ev"] == "modes"), [])
+    if modes and not any(_is_mode(mode, None, wanted.strip()) for mode in modes):
+        known = ", ".join(f"{mode['name']} ({mode['id']})" for mode in modes)
+        raise RowFailure("bad-input", f"there is no power mode {wanted!r}", hint=f"{device.entry.name} has {known}")
 
 
 def set_power_mode(device: DeviceSession, wanted: str, *, clock: Clock = time) -> ModeChange:
@@ -86,8 +100,8 @@ def put_back(device: DeviceSession, *, force: bool = False, clock: Clock = time)
     going = next((entry for entry in noted if entry.get("reboot")), None)
     try:
         done = restore_device(device, force=force, allow_reboot=going is not None)
-        if not any(one.get("reboot") for one in done.failed):
-            return done
+        if not any(one.get("reboot") and RESTARTS in str(one.get("why")) for one in done.failed):
+            return done  # or sudo refused it: no restart is coming
     except DeviceLost:
         if going is None:
             raise

@@ -17,6 +17,7 @@ from edgebench.controller.inputs import InputFiles, gather_inputs, input_shapes
 from edgebench.controller.meter import meter_rate_hz
 from edgebench.controller.owner import this_controller
 from edgebench.controller.planning import extend_for_power
+from edgebench.controller.reboot import check_power_mode
 from edgebench.controller.recipes import how_to_bring
 from edgebench.controller.runtimes import python_version, runtime_for
 from edgebench.controller.session import DeviceSession, new_id, now_text
@@ -141,6 +142,8 @@ def prepare_row(device: DeviceSession, session: Session, request: RowRequest, vi
     view.phase(device.entry.name, "preflight", request.label)
     fitted = _fit(device, request, view)
     _check_power(device, request.settings)
+    if request.prepare.get("power-mode") and not device.client.is_shell:
+        check_power_mode(device, request.prepare["power-mode"])
     rate_hz, unsure_s = _power_pace(device, request)
     settings, extensions = extend_for_power(request.settings, rate_hz, unsure_s=unsure_s)
     if fitted.engine is not None:

@@ -283,6 +283,7 @@ def test_how_hot_it_was_before_the_gate_opened_is_no_temperature_of_the_run(tmp_
     [
         (True, None, "temperature gate skipped"),
         (False, {"state": "timeout", "celsius": 61.5, "waited_s": 1200.0}, "begun at 61.5 degC"),
+        (False, {"state": "timeout"}, "begun at None degC"),
         (False, {"state": "passed", "celsius": 40.0, "waited_s": 3.0}, None),
     ],
 )

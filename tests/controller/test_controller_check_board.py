@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from edgebench.controller import check_board
-from edgebench.controller.check import check_device
+from edgebench.controller.check import check_device, sensor
 from edgebench.controller.devices import DeviceEntry
 from edgebench.controller.recipes import GPU_RECIPES, how_to_bring, jetpack_wheels
 from edgebench.controller.session import DeviceSession
@@ -144,3 +144,10 @@ def test_a_gpus_wheel_beside_the_cpus_is_tried_itself(checked, tmp_path):
     assert found["onnxruntime"].text.endswith(f"9.9.0-{tag}; CPU")
     assert found["onnxruntime-gpu"].text.endswith(f"9.1.0-{tag}; CUDA")
     assert found["onnxruntime on the GPU"].state == "ok"
+
+
+def test_rails_that_are_roots_alone_are_opened_by_a_run():
+    source = {"name": "power:ina3221", "state": "unavailable", "why": "permission: /x is readable by root only"}
+    found = sensor("power:ina3221", source)
+    assert (found.state, "see root below" in found.todo) == ("unknown", True)
+    assert sensor("power:rapl", source).todo == ""

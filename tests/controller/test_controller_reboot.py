@@ -13,13 +13,18 @@ import jetson_tree
 
 from edgebench.controller import collect
 from edgebench.controller.devices import DeviceEntry
-from edgebench.controller.reboot import await_reboot, put_back, set_power_mode
+from edgebench.controller.execute import Executor, power_mode
+from edgebench.controller.probe import NoStore
+from edgebench.controller.reboot import await_reboot, check_power_mode, put_back, set_power_mode
+from edgebench.controller.requests import RunOptions, build_requests
 from edgebench.controller.restore import Restored, restore_device
 from edgebench.controller.session import DeviceSession
+from edgebench.controller.spec import Settings
 from edgebench.controller.view import SilentView
-from edgebench.errors import DeviceLost, DeviceUnfit, UsageError
+from edgebench.errors import DeviceLost, DeviceUnfit, RowFailure, UsageError
 from edgebench.transports.local import LocalTransport
 
+MODEL = Path(__file__).parents[2] / "models" / "sr-x2-w16.onnx"
 MAXN, FIVE, FIFTEEN = {"id": 0, "name": "MAXN"}, {"id": 1, "name": "5W"}, {"id": 2, "name": "15W"}
 
 
@@ -175,6 +180,30 @@ def test_what_sudo_refuses_is_told_and_no_error(board):
     with board.session() as device:
         change = set_power_mode(device, "5W", clock=Booting(board, None))
     assert (change.refused, change.mode) == ("sudo: a password is required", None)
+
+
+def test_a_mode_that_could_not_be_put_back_after_the_rows_is_told(board):
+    with board.session() as device:
+        executor = Executor(NoStore(), board.view, allow_reboot=True)
+        (row,) = build_requests([MODEL], RunOptions(settings=Settings(), prepare={"power-mode": "15W"}))
+        with power_mode(executor, device, [row], clock=Booting(board, 10)):
+            assert board.mode() == 2
+            board.refuse_sudo()
+    told = board.view.told[-1]
+    assert "could not be put back: sudo: a password is required" in told
+    assert "nvpmodel -m 0" in told
+
+
+def test_a_mode_that_the_board_does_not_list_is_refused_before_anything_is_measured(board):
+    with board.session() as device:
+        for wanted in ("5W", "maxn", "0"):
+            check_power_mode(device, wanted)
+        with pytest.raises(RowFailure, match="no power mode 'MAXM'") as refused:
+            check_power_mode(device, "MAXM")
+        assert refused.value.code == "bad-input"
+        assert str(refused.value.hint).startswith("board has MAXN (0), 5W (1)")
+        board.program("nvpmodel", "#!/bin/sh\nexit 1\n")
+        check_power_mode(device, "MAXM")  # nothing is listed: the job will say what it could not set
 
 
 def test_a_mode_that_is_an_option_is_no_mode(board):

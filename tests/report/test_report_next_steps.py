@@ -21,11 +21,22 @@ def test_a_refused_delegate_leads_to_bisect_with_this_device_and_accelerator():
     assert f"failed: it said so -> `edgebench bisect MODEL {asked}` names the operator" in notes([run])
 
 
+def test_a_runtime_built_without_the_accelerator_blames_no_operator():
+    run = ended("delegate-failed")
+    message = "this onnxruntime has no CUDAExecutionProvider; it has AzureExecutionProvider, CPUExecutionProvider"
+    outcome = msgspec.structs.replace(run.outcome, message=message)
+    told = next_step(msgspec.structs.replace(run, outcome=outcome))
+    assert told == f"`edgebench devices check {run.device.name}` says which one has it"
+
+
 def test_one_that_was_never_tried_there_does_not():
     assert next_step(ended("delegate-failed", tried=False)) is None
 
 
-@pytest.mark.parametrize(("code", "words"), [("unparsed-output", "edgebench history"), ("timeout", "--max-time")])
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [("unparsed-output", "edgebench history"), ("timeout", "--max-time"), ("engine-mismatch", "the .onnx file")],
+)
 def test_others_have_their_own(code, words):
     assert words in next_step(ended(code))
 

@@ -177,7 +177,8 @@ def _gate(context: RunContext, job: JobEvents) -> dict[str, str]:
     if job.gate.get("state") != "timeout":
         return {}
     celsius, waited = job.gate.get("celsius"), job.gate.get("waited_s")
-    return {"gate-skipped": f"begun at {celsius} degC: it had not cooled down in {waited:.0f} s"}
+    how_long = f" in {waited:.0f} s" if isinstance(waited, int | float) else ""
+    return {"gate-skipped": f"begun at {celsius} degC: it had not cooled down{how_long}"}
 
 
 def _spread(context: RunContext, median: Metric | None) -> dict[str, str]:
