@@ -59,14 +59,14 @@ class Preparation(object):
         code needs-reboot for a power mode that takes one: nothing has been set then.
         """
         scene = Scene(self._job, self._root, self._journal, self._warn, self._pause, now_ns)
-        if power:
-            self._open_rails(scene)
         unknown = sorted(set(self._asked) - {key for key, _ in SETTINGS} - set(ELSEWHERE))
         for key in unknown:
             self._warn("pin-failed", "%s=%s: the agent cannot set it" % (key, self._asked[key]))
         for key, setting in SETTINGS:
             if key in self._asked:
                 self._set(scene, key, setting)
+        if power:
+            self._open_rails(scene)
         if "clocks" not in self._asked and jetsonclocks.find(self._root) and jetsonclocks.locked(self._root):
             self._warn(*jetsonclocks.LOCKED)
 

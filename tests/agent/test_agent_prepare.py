@@ -72,9 +72,12 @@ class Preparing(jetson_tree.JetsonCase):
         self.assertEqual([one["key"] for one in done.done], ["governor"])
 
     def test_a_mode_that_takes_a_reboot_ends_it_before_anything_is_set(self):
+        rail = self.put(RAIL + "in_power0_input", "1\n")
+        os.chmod(rail, 0)
         with self.assertRaises(setting.NotSet) as refused:
-            self.prepared(governor="performance", power_mode="15W")
+            self.prepared(power=True, governor="performance", power_mode="15W")
         self.assertEqual(refused.exception.code, "needs-reboot")
+        self.assertEqual(os.stat(rail).st_mode & 0o777, 0)
         self.assertEqual((self.get(jetson_tree.GOVERNOR), self.book().entries()), ("schedutil\n", []))
 
     def test_a_mode_that_is_not_there_is_told_with_those_that_are(self):
