@@ -85,7 +85,7 @@ class Tool(object):
             self._status = None
 
     def cpu_s(self):
-        """Return its CPU time in s."""
+        """Return its CPU time in s, 0.0 once it is over; of one that runs as root it is sudo's alone."""
         try:
             with open("/proc/%d/stat" % self._popen.pid, "rb") as stat:
                 fields = stat.read().rpartition(b")")[2].split()

@@ -62,8 +62,6 @@ def kind_of(name, layer_type):
     """Return "reformat", "copy" or "compute" for a layer."""
     if (layer_type or "").lower() == "reformat" or REFORMAT.search(name if layer_type is None else layer_type):
         return "reformat"
-    if layer_type is None and REFORMAT.match(name):
-        return "reformat"
     copies = (layer_type or "").lower() in ("copy", "memcpy", "nocopy", "h2dcopy", "d2hcopy", "shapehosttodevice")
     return "copy" if copies or (layer_type is None and COPY.search(name)) else "compute"
 
@@ -76,7 +74,7 @@ def nodes_of(name, metadata):
     inner = re.match(r"^\{ForeignNode\[(.*)\]\}$", name)
     if inner:
         return [part for part in inner.group(1).split("...") if part]
-    parts = [re.sub(r"^(PWN|fused|PWN)\((.*)\)$", r"\2", part.strip()) for part in re.split(r" \+ | \|\| ", name)]
+    parts = [re.sub(r"^(PWN|fused)\((.*)\)$", r"\2", part.strip()) for part in re.split(r" \+ | \|\| ", name)]
     return [part for part in parts if part and not UNNAMED.match(part)]
 
 
