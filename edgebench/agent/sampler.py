@@ -8,7 +8,8 @@ rows, packed: one `pack_ints` text a column, "t" first}; ``sampler`` {cpu_ns, wa
 cpu_ns being the whole process's. Readings come about every `FLUSH_S` seconds and at the end.
 
 Intervals vary by +-30 %: an instantaneous sensor read in step with a periodic load is wrong at any length. A source
-that comes by itself (a `Feed`) is read when it comes and stamped on receipt; its tool's CPU time is in cpu_ns, too, unless it runs as root.
+that comes by itself (a `Feed`) is read when it comes and stamped on receipt; its tool's CPU time is in cpu_ns, too,
+unless it runs as root.
 """
 
 import array
