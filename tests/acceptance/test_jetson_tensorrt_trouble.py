@@ -274,6 +274,7 @@ def test_a_controller_killed_during_a_build_is_collected_by_the_next_session(nan
     done = nano.run(*asked)
     (run,) = done.runs
     assert run["metrics"]["build"]["method"] == "built earlier on this device, kept there", done.stderr
+    assert "building the engine" not in done.stderr
     assert "collected sr-x2-w16" in done.stderr
     collected = next(one for one in nano.history() if one["id"] == job)
     assert collected["outcome"]["status"] == "ok"
