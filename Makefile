@@ -29,7 +29,7 @@ $(VENV)/.user: pyproject.toml
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml
-	@$(MAKE) --no-print-directory system WANTED="venv sshd shells adb cc sudo"
+	@$(MAKE) --no-print-directory system WANTED="venv sshd shells adb cc sudo setpriv"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
 	@touch $@

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs (as root) or names (as anybody else) the Debian packages that the given parts need.
-# usage: system_packages.sh PYTHON [venv] [sshd] [shells] [adb] [cc] [sudo]
+# usage: system_packages.sh PYTHON [venv] [sshd] [shells] [adb] [cc] [sudo] [setpriv]
 set -eu
 python=${1:?a Python interpreter}
 shift
@@ -30,6 +30,8 @@ for part in "$@"; do
         PATH="$PATH:/usr/sbin:/sbin"
         command -v visudo >/dev/null || missing="$missing sudo"
         ;;
+    # root's tests become somebody else with it, and what runs on a simulated board obeys the permissions of its files
+    setpriv) command -v setpriv >/dev/null || missing="$missing util-linux" ;;
     *) echo "system_packages.sh: unknown part $part" >&2; exit 2 ;;
     esac
 done
