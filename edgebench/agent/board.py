@@ -184,8 +184,10 @@ CLOCK_FOLDERS = (
 EMC_FILES = (
     "/sys/kernel/debug/bpmp/debug/clk/emc/max_rate",
     "/sys/class/devfreq/bwmgr/max_freq",
-    "/sys/kernel/debug/clk/override.emc/clk_rate",
+    "/sys/kernel/debug/tegra_bwmgr/emc_max_rate",
 )
+"""Highest clocks, Hz (jetson_stats, jtop/core/memory.py); Nano's override.emc/clk_rate is the present one."""
+
 EMC_CAP = "/sys/kernel/nvpmodel_emc_cap/emc_iso_cap"
 
 
@@ -196,7 +198,7 @@ def clocks(root):
     """
     limits = [_mhz(path) for pattern in CLOCK_FOLDERS for path in _paths(root, pattern + "/max_freq")]
     memory = [_mhz(path) for pattern in EMC_FILES for path in _paths(root, pattern)]
-    known = [mhz for mhz in memory[:1] + [_mhz(files.under(root, EMC_CAP))] if mhz]
+    known = [mhz for mhz in memory + [_mhz(files.under(root, EMC_CAP))] if mhz]
     return {"gpu_max_mhz": next((mhz for mhz in limits if mhz), None), "emc_max_mhz": min(known) if known else None}
 
 

@@ -162,6 +162,12 @@ class Gpus(bench.HomeCase):
         self.put("/sys/class/devfreq/57000000.gpu/max_freq", "fast\n")
         self.assertEqual(board.clocks(self.root), {"gpu_max_mhz": None, "emc_max_mhz": 3199.0})
 
+    def test_what_the_memory_runs_at_now_is_no_highest_clock(self):
+        self.put("/sys/kernel/debug/clk/override.emc/clk_rate", "204000000\n")
+        self.assertIsNone(board.clocks(self.root)["emc_max_mhz"])
+        self.put("/sys/kernel/debug/tegra_bwmgr/emc_max_rate", "1600000000\n")
+        self.assertEqual(board.clocks(self.root)["emc_max_mhz"], 1600.0)
+
 
 if __name__ == "__main__":
     unittest.main()
