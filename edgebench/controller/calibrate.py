@@ -40,6 +40,9 @@ GAIN = 1.02
 MEMORY_SHARE = 1 / 16
 """An array is no larger than this share of the memory that is free."""
 
+FUSING = "tensorrt"
+"""It fuses element-wise operators into one kernel, which then moves its bytes once and not `workloads.PASSES` times."""
+
 SILENCE_S = 180.0
 MIB = 1024 * 1024
 SETTINGS = Settings(
@@ -135,7 +138,13 @@ def calibrate(
     edges: tuple[int, ...] = EDGES,
     array_mib: tuple[int, ...] = ARRAY_MIB,
 ) -> Calibration:
-    """Measure a device; nothing is stored. Raises `DeviceError`, `DeviceUnfit` where no size ran at all."""
+    """Measure a device; nothing is stored. Raises `DeviceError`, `DeviceUnfit` where no size ran at all.
+
+    `UsageError` for TensorRT, and for a device without Python.
+    """
+    if FUSING in (backend, accelerator):
+        hint = "`--accelerator cuda` measures the same GPU pass by pass"
+        raise UsageError("TensorRT makes one pass of many: its rate of bytes would be none of the memory's", hint=hint)
     with DeviceSession(entry, view, connect) as device, TemporaryDirectory(prefix="edgebench-") as folder:
         if device.client.is_shell:
             hint = "its programs take their own models: `edgebench run` them there"

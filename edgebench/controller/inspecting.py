@@ -170,10 +170,12 @@ def inspect_model(
 
 def _roofline(path: Path, graph: Graph | None, board: Board, precision: str | None) -> Roofline:
     """Raises `UsageError` where the model's operations cannot be counted at all."""
-    if graph is None or graph.why is not None:
-        why = graph.why if graph else "inside of such a file nothing is read"
-        missing = graph.missing_shapes if graph else None
-        raise UsageError(f"no roofline without counts: {why}", hint=f"give {missing}" if missing else None)
+    if graph is None:
+        hint = "inspect the ONNX file that it was made from"
+        raise UsageError("no roofline without counts: inside of such a file nothing is read", hint=hint)
+    if graph.why is not None:
+        missing = graph.missing_shapes
+        raise UsageError(f"no roofline without counts: {graph.why}", hint=f"give {missing}" if missing else None)
     shapes = {name: tuple(dims) for name, dims in graph.shapes.items()}
     own = graph.precision["compute"]
     return roofline(path, shapes, own, board, precision)

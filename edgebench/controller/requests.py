@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edgebench.artifacts.artifact import load_artifact
 from edgebench.artifacts.reading import READERS, read_info
+from edgebench.artifacts.sniff import sniff
 from edgebench.backends.base import backend_for, get_backend
 from edgebench.controller.meter import read_meter
 from edgebench.controller.rows import RowRequest, examine
@@ -115,7 +116,7 @@ def _check_reference(reference: Path, model: Path) -> None:
     if load_artifact(reference).format not in REFERENCE_FORMATS:
         hint = "the reference runs on this host's CPU: an .onnx file on ONNX Runtime, a .tflite file on LiteRT"
         raise ModelError(f"--reference {reference.name} is no .onnx or .tflite file", hint=hint)
-    if load_artifact(model).format not in READERS:
+    if sniff(model) not in READERS:
         return  # an engine's inputs are known to its runtime only
     wanted, has = ({spec.name for spec in read_info(path).inputs} for path in (model, reference))
     if wanted != has:
@@ -162,7 +163,7 @@ def _variants(path: Path, options: RunOptions) -> list[VariantAsk]:
 
 
 def _default_backend(path: Path) -> str:
-    return backend_for(load_artifact(path).format)
+    return backend_for(sniff(path))
 
 
 def _request(path: Path, ask: VariantAsk, options: RunOptions) -> RowRequest:

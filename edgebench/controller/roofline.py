@@ -123,7 +123,7 @@ def roofline(path: Path, shapes: Mapping[str, tuple[int, ...]], own: str, board:
         precision=chosen.precision,
         complete=traffic.complete,
         layers=[layer_bound(layer, chosen) for layer in traffic.layers if layer.flops or layer.bytes_at(32)],
-        notes=[*board.notes, *_notes(roofs, traffic, own, chosen)],
+        notes=[*board.notes, *_left_out(board, roofs), *_notes(roofs, traffic, own, chosen)],
     )
 
 
@@ -182,6 +182,15 @@ def least_ms(flops: float, size: float, roof: Roof) -> float:
 
 def _side(intensity: float | None, roof: Roof) -> str:
     return "compute" if intensity is None or intensity >= roof.ridge else "memory"
+
+
+def _left_out(board: Board, roofs: Roofs) -> list[str]:
+    """A calibration of another unit than the one whose roofs these are."""
+    found = board.calibration
+    if found is None or any(roof.measured for roof in roofs.roofs):
+        return []
+    cure = f"; `edgebench devices calibrate {board.name} --accelerator cuda` measures it" if roofs.unit == "gpu" else ""
+    return [f"it was calibrated on {found.accelerator}, which says nothing of its {roofs.unit.upper()}{cure}"]
 
 
 def _notes(roofs: Roofs, traffic: Traffic, own: str, chosen: Roof) -> list[str]:

@@ -18,7 +18,7 @@ BITS = {"fp32": 32, "tf32": 32, "fp16": 16, "bf16": 16, "int8": 8, "fp8": 8, "fp
 """Precision -> bits of a number that is stored so; tf32 computes with fewer than it stores."""
 
 DECLARED = ("fp32", "tf32", "fp16", "int8", "fp8", "fp4")
-ACCELERATOR_UNITS = {"cpu": "cpu", "cuda": "gpu", "tensorrt": "gpu", "gpu": "gpu"}
+ACCELERATOR_UNITS = {"cpu": "cpu", "cuda": "gpu", "gpu": "gpu"}
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from edgebench.controller.calibrate import SETTINGS, Measured, _arithmetic, _mem
 from edgebench.controller.devices import DeviceEntry
 from edgebench.controller.roofs import roofs_of
 from edgebench.controller.view import SilentView
-from edgebench.errors import DeviceUnfit
+from edgebench.errors import DeviceUnfit, UsageError
 from edgebench.report.calibration_view import calibration_lines
 
 
@@ -157,3 +157,13 @@ def test_a_busy_device_is_called_busy():
     assert "10 GFLOP/s (9 to 11), products of 64 x 64; ridge 2.0" in lines[2]
     assert "50%" in lines[3]
     assert len(calibration_lines(found | {"foreign_load": 0.01})) == 3
+
+
+@pytest.mark.parametrize("how", [{"accelerator": "tensorrt"}, {"backend": "tensorrt", "accelerator": "cuda"}])
+def test_what_fuses_the_passes_is_refused_before_the_device_is_touched(how):
+    def connect(place):
+        raise AssertionError("nobody is called")
+
+    with pytest.raises(UsageError, match="one pass of many") as refused:
+        calibrate(DeviceEntry("board", host="board"), SilentView(), print, connect=connect, **how)
+    assert "--accelerator cuda" in str(refused.value.hint)

@@ -143,6 +143,15 @@ def test_unset_axes_ask_for_their_shape(tmp_path):
     assert "--shape x=" in caught.value.hint
 
 
+def test_a_calibration_of_the_cpu_says_nothing_of_a_gpu_and_that_is_told(tmp_path):
+    path = product(tmp_path / "m.onnx")
+    found = roofline(path, Board(name="nano", profile=NANO, calibration=calibration(accelerator="cpu")))
+    assert not any(one.measured for one in found.precisions)
+    assert any("calibrated on cpu" in note and "calibrate nano --accelerator cuda" in note for note in found.notes)
+    plain = roofline(path, Board(name="nano", profile=NANO))
+    assert not any("calibrated on" in note for note in plain.notes)
+
+
 def test_a_calibration_is_kept_and_belongs_to_one_unit(config):
     save_calibration(calibration())
     assert load_calibration("localhost") == calibration()

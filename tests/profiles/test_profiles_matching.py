@@ -22,6 +22,8 @@ BOARDS = [
         facts("NVIDIA Jetson Nano 2GB Developer Kit", "nvidia,p3542-0000+p3448-0003", "nvidia,tegra210"),
     ),
     ("jetson-nano-2gb", facts("NVIDIA Jetson Nano 2GB Developer Kit", "nvidia,jetson-nano", "nvidia,tegra210")),
+    ("jetson-agx-orin-32gb", facts("NVIDIA Jetson AGX Orin 32GB", "nvidia,tegra234")),
+    ("jetson-agx-orin", facts("NVIDIA Jetson AGX Orin Developer Kit", "nvidia,tegra234")),
     ("generic-linux", facts("jetson_tx1", "nvidia,p2371-2180", "nvidia,tegra210")),
     ("generic-linux", facts("quill", "nvidia,p2771-0000", "nvidia,tegra186")),
     ("generic-linux", facts("Jetson-AGX", "nvidia,p2972-0000", "nvidia,tegra194")),

@@ -10,6 +10,7 @@ import numpy as np
 
 from edgebench.artifacts.artifact import load_artifact
 from edgebench.artifacts.reading import READERS, read_info
+from edgebench.artifacts.sniff import sniff
 from edgebench.backends.base import backend_for, get_backend
 from edgebench.controller.assembly.real_values import alike, for_reference
 from edgebench.controller.events import CollectedJob, StepEvents
@@ -55,7 +56,7 @@ def _both_sides(
     context: RunContext, reference: Path, inputs: Arrays, outputs: Arrays, work: Path
 ) -> tuple[Arrays, Arrays]:
     """The device's outputs and the reference's; of another file than the model's both as real values."""
-    backend = get_backend(backend_for(load_artifact(reference).format))
+    backend = get_backend(backend_for(sniff(reference)))
     if not context.reference or context.facts.format not in READERS:
         return outputs, backend.reference(reference, inputs, work, context.ask.options)
     model, other = read_info(Path(context.model_path)), read_info(reference)
