@@ -92,9 +92,8 @@ def _writing(root, path):
 
 
 def _rails(root):
-    shut = rails.closed(root)
     chmod = programs.find(root, "chmod")
-    return [[chmod, "a+r"] + shut, [chmod, "go-r"] + shut] if shut and chmod else []
+    return [argv for pair in rails.ways(root, chmod) for argv in pair] if chmod else []
 
 
 def sudoers_text(user, allowed):

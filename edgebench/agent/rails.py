@@ -36,18 +36,31 @@ def _is_denied(path):
     return False
 
 
+def ways(root, chmod):
+    """Return [(argv that opens closed files, argv that closes them as they were)]; a group that may read keeps that."""
+    found = []
+    shut = [(path, bool(os.stat(path).st_mode & 0o040)) for path in closed(root)]
+    for back, is_shared in (("go-r", False), ("o-r", True)):
+        paths = [path for path, shared in shut if shared == is_shared]
+        if paths:
+            found.append(([chmod, "a+r"] + paths, [chmod, back] + paths))
+    return found
+
+
 def open_rails(scene):
-    """Make closed rails readable, by the journal; return the files opened. Raises NotSet (tegrastats is left then)."""
-    shut = closed(scene.root)
-    if not shut:
-        return []
+    """Make closed rails readable, by the journal. Raises NotSet (tegrastats is left then)."""
+    if not closed(scene.root):
+        return
     chmod = programs.find(scene.root, "chmod")
     if chmod is None:
         raise NotSet("needs-root", "there is no chmod on this device")
-    said = scene.perform(
-        "readable power rails", None, "a+r", do=[chmod, "a+r"] + shut, undo=[chmod, "go-r"] + shut, volatile=True
-    )[1]
-    if said.code != 0 or closed(scene.root):
-        why = said.text.strip() or "chmod said nothing"
-        raise NotSet("pin-failed", "the rails' files are still closed: %s" % why)
-    return shut
+    for do, undo in ways(scene.root, chmod):
+        said = scene.perform("readable power rails", None, "a+r", do=do, undo=undo, volatile=True)[1]
+        if said.code != 0:
+            raise NotSet("pin-failed", _still(said))
+    if closed(scene.root):
+        raise NotSet("pin-failed", _still(said))
+
+
+def _still(said):
+    return "the rails' files are still closed: %s" % (said.text.strip() or "chmod said nothing")

@@ -166,6 +166,13 @@ class Rails(jetson_tree.JetsonCase):
         whole = " ".join(self.files)
         self.assertEqual(self.asked(), ["/usr/bin/chmod a+r " + whole, "/usr/bin/chmod go-r " + whole])
 
+    def test_a_group_that_may_read_them_still_may_afterwards(self):
+        os.chmod(self.path(self.files[0]), 0o040)  # not our group's
+        self.prepared()
+        self.assertEqual((self.modes(), self.warnings), ([0o444] * 3, []))
+        self.assertEqual(self.book().restore()[1], [])
+        self.assertEqual([mode & 0o077 for mode in self.modes()], [0o040, 0, 0])
+
     def test_without_sudo_nothing_changes_and_it_is_told(self):
         self.refuse_sudo()
         self.prepared()
