@@ -223,7 +223,7 @@ def sensor(name: str, source: dict[str, Any]) -> Finding:
         columns = ", ".join(str(column) for column in source.get("columns") or [])
         total = source.get("total_why") if name.startswith("power") and not source.get("total") else None
         return Finding(name, "ok", f"{columns} ({source.get('scope') or 'scope unknown'})", str(total or ""))
-    todo = SENSOR_TODO.get(name.partition(":")[0], "") if state == "missing" else ""
+    todo = SENSOR_TODO.get(name.partition(":")[0], "") if state == "missing" else "rights? see docs/linux.md"
     why = str(source.get("why") or source.get("state"))
     if name == "power:ina3221" and why.startswith("permission:"):
         todo = "a run opens them where sudo lets it, and closes them again: see root below"
