@@ -321,6 +321,16 @@ def test_nothing_delegated_is_a_failure_not_a_number(tmp_path: Path) -> None:
     assert run.invocations[0].median_ms is not None
 
 
+def test_a_subgraph_that_counts_as_one_node_makes_no_share(tmp_path: Path) -> None:
+    ask = msgspec.structs.replace(make_context().ask, accelerator="tensorrt")
+    nodes = {"TensorrtExecutionProvider": 1, "CPUExecutionProvider": 3}
+    run, _ = assemble(make_context(ask=ask), placed(nodes).finished(tmp_path))
+    assert (run.outcome.status, run.placement.state, run.placement.share) == ("ok", "partial", None)
+    assert {one.code: one.text for one in run.grade.reasons}["fallback"].startswith("a part of the model, not told how")
+    whole, _ = assemble(make_context(ask=ask), placed({"TensorrtExecutionProvider": 1}).finished(tmp_path))
+    assert whole.placement.share == 1.0
+
+
 def test_partly_delegated_is_ok_at_grade_c_unless_more_was_required(tmp_path: Path) -> None:
     ask = msgspec.structs.replace(make_context().ask, accelerator="cuda")
     nodes = {"CUDAExecutionProvider": 9, "CPUExecutionProvider": 1}

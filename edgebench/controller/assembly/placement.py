@@ -9,6 +9,10 @@ from edgebench.records import Placement
 ALSO = {"cpu": ("cpu", "xnnpack")}
 """TFLite's XNNPACK is its way of using the CPU; nodes on it are told apart, and are on the CPU all the same."""
 
+COMPILING = frozenset({"tensorrt", "openvino", "qnn", "nnapi", "coreml"})
+"""Providers of ONNX Runtime that make one node of a whole subgraph: a profile, which is taken after that, counts it as
+one (the graph assignment of newer releases counts the model's own nodes)."""
+
 
 def judge_placement(context: RunContext, job: JobEvents) -> Placement:
     """Nodes per accelerator and the share of them where they were asked to be.
@@ -26,6 +30,9 @@ def judge_placement(context: RunContext, job: JobEvents) -> Placement:
         return _uncounted(event)
     asked = context.ask.accelerator.lower()
     there = sum(count for name, count in nodes.items() if name in ALSO.get(asked, (asked,)))
+    if 0 < there < total and asked in COMPILING and event.get("source") == "profile":
+        why = f"{asked} takes subgraphs, of which each counts as one node: what share of the model they are is not told"
+        return Placement(state="partial", nodes=nodes, source="profile", why=why)
     share = there / total if total else None
     return Placement(state="ok", nodes=nodes, share=share, source=str(event.get("source") or ""))
 
