@@ -7,8 +7,9 @@ from rooms import MODELS
 from edgebench.mock.jetson.boards import BOARDS
 
 MODEL = MODELS / "sr-x2-w16.onnx"
-MEASURED = ("--shape", "input=1x3x64x64", "--invocations", "2", "--min-time", "0.2", "--soak", "6", "--no-memory",
-            "--power", "auto")  # fmt: skip
+MEASURED = ("--quick", "--shape", "input=1x3x64x64", "--invocations", "2", "--min-time", "0.2", "--soak", "6",
+            "--no-memory", "--power", "auto")  # fmt: skip
+"""`--quick` for its idles of 3 s: two of 30 s are most of a run's minute otherwise."""
 
 
 @pytest.fixture
