@@ -18,19 +18,20 @@ GOVERNOR = "/sys/devices/system/cpu/cpufreq/policy0/scaling_governor"
 class SuperviseCase(bench.HomeCase):
     """Runs jobs in this process, the stand-in as child."""
 
-    def run_job(self, job, clock=None, event_file=None):
+    def run_job(self, job, clock=None, event_file=publish.EventFile):
         """Run a job to its end; return (the end's code, events)."""
         clock = clock or bench.StillClock()
+        code = self.run_supervisor(job, clock, event_file)
+        self.assertEqual(bench.lease.Lease(self.home, clock).look(), {"state": "free"})
+        return code, self.events(job)
+
+    def run_supervisor(self, job, clock, event_file):
+        """Run a job to its end; return the end's code."""
         held = bench.lease.Lease(self.home, clock)
         held.acquire("tester", job.id, job.spec["lease_s"])
         book = journal.Journal(self.home)
-        supervisor = supervise.Supervisor(
-            job, held, book, bench.STANDIN, clock, event_file=event_file or publish.EventFile
-        )
         with Log(job.path("log.txt")):
-            code = supervisor.run()
-        self.assertEqual(bench.lease.Lease(self.home, clock).look(), {"state": "free"})
-        return code, self.events(job)
+            return supervise.Supervisor(job, held, book, bench.STANDIN, clock, event_file=event_file).run()
 
 
 class Log(object):
@@ -350,6 +351,9 @@ class SmallDisk(object):
         self._pad = pad
         self._padded = True
 
+    def event_file(self, folder, nonce, clock):
+        return publish.EventFile(folder, nonce, clock, write=self.write)
+
     def write(self, fd, data):
         if len(data) == publish.PAD_BYTES:
             return os.write(fd, data)
@@ -373,23 +377,11 @@ class FullDisk(SuperviseCase):
             job = self.job("ok", prepare={"governor": "performance"}, name="job-full-%d" % room)
             disk = SmallDisk(room, job.path("pad"))
             try:
-                code = self.run_small(job, disk)
+                code = self.run_supervisor(job, bench.StillClock(), disk.event_file)
             finally:
                 self.assertEqual(self.get(GOVERNOR), "ondemand")
             self.assertEqual(code, "disk-full")
             self.check_stream(job)
-
-    def run_small(self, job, disk):
-        clock = bench.StillClock()
-        held = bench.lease.Lease(self.home, clock)
-        held.acquire("tester", job.id, 600)
-
-        def event_file(folder, nonce, clock):
-            return publish.EventFile(folder, nonce, clock, write=disk.write)
-
-        book = journal.Journal(self.home)
-        with Log(job.path("log.txt")):
-            return supervise.Supervisor(job, held, book, bench.STANDIN, clock, event_file=event_file).run()
 
     def check_stream(self, job):
         reader = bench.protocol.FrameReader(bench.NONCE)
