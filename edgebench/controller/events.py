@@ -50,6 +50,7 @@ class StepEvents:
     outputs: dict[str, Any] | None = None
     placement: dict[str, Any] | None = None
     engine: dict[str, Any] = field(default_factory=dict)
+    anchor: dict[str, Any] = field(default_factory=dict)
     layers: dict[str, Any] = field(default_factory=dict)
     paced: dict[str, Any] = field(default_factory=dict)
     warnings: list[dict[str, Any]] = field(default_factory=list)
@@ -239,6 +240,7 @@ _STEP_TAKERS: dict[str, Callable[[StepEvents, Event], None]] = {
     "outputs": lambda step, event: setattr(step, "outputs", dict(event)),
     "placement": lambda step, event: setattr(step, "placement", dict(event)),
     "engine": lambda step, event: step.engine.update(event),
+    "anchor": lambda step, event: step.anchor.update(event),
     "layers": lambda step, event: step.layers.update(event),
     "paced": lambda step, event: step.paced.update(event),
     "warning": lambda step, event: step.warnings.append(dict(event)),

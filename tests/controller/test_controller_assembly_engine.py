@@ -98,6 +98,28 @@ def test_what_a_device_says_of_layers_is_not_trusted(tmp_path, layers):
     assert run.placement.precisions == {}
 
 
+def anchored(writer: JobWriter, **anchor: Any) -> JobWriter:
+    for step in range(2, 8):
+        writer.emit("anchor", step=step, at_ns=0, resolution_ns=1000, **anchor)
+    return writer
+
+
+@pytest.mark.parametrize(
+    ("anchor", "codes"),
+    [
+        ({"whole": True, "uncertainty_ns": 400_000}, set()),
+        ({"whole": False, "uncertainty_ns": 3 * MS}, {"summed-latency"}),
+        ({"whole": True, "uncertainty_ns": 80 * MS}, {"coarse-anchor"}),
+        ({"whole": None, "uncertainty_ns": "late"}, set()),
+    ],
+)
+def test_what_a_programs_own_times_leave_out_is_told(tmp_path, anchor, codes):
+    run = assembled(anchored(job(), **anchor), tmp_path)
+    told = {warning.code: warning.text for warning in run.warnings}
+    assert told.keys() & {"summed-latency", "coarse-anchor"} == codes
+    assert "to within 80 ms" in told.get("coarse-anchor", "to within 80 ms")
+
+
 def test_a_failed_build_is_the_rows_outcome(tmp_path):
     writer = JobWriter()
     error = {"code": "unsupported-op", "message": "node /up (Resize): no importer", "stage": "build"}

@@ -16,6 +16,8 @@ from edgebench.stats.invocations import across
 from edgebench.units import NS_PER_MS
 
 LAYERS_KEPT = 2000
+UNSURE_NS = 50_000_000
+"""Half of a 10 Hz sensor's interval: from here on a program's times may be joined with the wrong reading."""
 REFORMAT_SHARE = 0.05
 """From this share of the time on, copies between layouts and precisions are told."""
 
@@ -105,6 +107,22 @@ def computed_in(placement: Placement) -> str | None:
         if layer.precision:
             weights[layer.precision] += layer.ms if timed and layer.ms is not None else 1  # type: ignore[assignment]
     return weights.most_common(1)[0][0] if weights else None
+
+
+def tool_clock_warnings(job: JobEvents) -> list[Warn]:
+    """What a program's own times leave out (`anchor`, agent/protocol.py): gaps in a sum, and where on the clock it is."""
+    anchors = [step.anchor for step in job.of_pass("invocation") + job.of_pass("soak") if step.anchor]
+    found = []
+    if any(anchor.get("whole") is False for anchor in anchors):
+        text = "latency is trtexec's sum of copies and GPU time; the moments in between and its own call are not in it"
+        hint = "compare it with rows of the same way; `--option way=python` times from host memory to host memory"
+        found.append(Warn(code="summed-latency", text=text, hint=hint))
+    unsure_ns = [int(anchor["uncertainty_ns"]) for anchor in anchors if isinstance(anchor.get("uncertainty_ns"), int)]
+    if unsure_ns and max(unsure_ns) > UNSURE_NS:
+        text = f"trtexec's times stand on the device's clock to within {max(unsure_ns) / NS_PER_MS:.0f} ms only"
+        hint = "power and outliers are joined with them that coarsely; run again on an idle board"
+        found.append(Warn(code="coarse-anchor", text=text, hint=hint))
+    return found
 
 
 def asked_precision(context: RunContext) -> str | None:

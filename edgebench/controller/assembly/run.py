@@ -13,6 +13,7 @@ from edgebench.controller.assembly.engine import (
     engine_metrics,
     layer_warnings,
     not_in_precision,
+    tool_clock_warnings,
     with_layers,
 )
 from edgebench.controller.assembly.environment import describe_environment, temperature_metric
@@ -118,7 +119,11 @@ def assemble(context: RunContext, job: CollectedJob) -> tuple[Run, Samples]:
         placement=placement,
         fidelity=fidelity,
         environment=environment,
-        warnings=[*_warnings(context, events, invocations, fidelity), *layer_warnings(context, placement)],
+        warnings=[
+            *_warnings(context, events, invocations, fidelity),
+            *tool_clock_warnings(events),
+            *layer_warnings(context, placement),
+        ],
     )
     return run, _samples(events)
 
