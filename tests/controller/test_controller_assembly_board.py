@@ -171,6 +171,23 @@ def test_swap_that_grew_is_told_with_zram(tmp_path: Path) -> None:
     assert "swapping" not in reasons(assembled(sensor("meminfo", SECONDS, **swap), tmp_path))
 
 
+def test_what_an_engines_builder_did_to_swap_and_supply_costs_no_run_its_grade(tmp_path: Path) -> None:
+    """The pass is timed from 10 s to 20 s; what was before it is in the record all the same."""
+    times = [S * at for at in (2, 6, 9, 14, 18, 22)]
+    for free, expected in (
+        ([2_000_000, 1_800_000, 1_800_000, 1_800_000, 1_799_000, 1_700_000], None),
+        ([2_000_000, 2_000_000, 2_000_000, 1_980_000, 1_960_000, 1_700_000], "swap grew by 39 MiB"),
+    ):
+        job = job_of_a_pass()
+        job.series({"name": "meminfo"}, times, MemAvailable=[900_000] * 6, SwapFree=free)
+        job.series({"name": "supply"}, times, POM_5V_IN=[5160, 4504, 5100, 5100, 5080, 4500])
+        run = assembled(job, tmp_path)
+        assert reasons(run).get("swapping") == expected
+        assert "brown-out" not in reasons(run)
+        assert run.environment.swap_mib == pytest.approx((2_000_000 - 1_700_000) / 1024)
+        assert run.environment.supply_v["POM_5V_IN"][1] == pytest.approx(4.5)
+
+
 def test_a_machine_without_these_sensors_has_none_of_these_reasons(tmp_path: Path) -> None:
     run = assembled(job_of_a_pass(), tmp_path)
     assert {"brown-out", "over-current", "swapping", "clock-short", "throttled"} & reasons(run).keys() == set()

@@ -95,12 +95,12 @@ def supply_v(job: JobEvents) -> dict[str, list[float]]:
 def brown_out(job: JobEvents) -> str:
     """How the supply gave way, "" where it held: a voltage under its limit, or the board's own warning."""
     told = []
-    series = _series(job, "supply")
+    series, windows = _series(job, "supply"), timed_windows(job)
     for name in _columns(series):
-        _, mv = series.column(name)
-        limit = _least_mv(mv)
-        if mv.size and mv.min() < limit:
-            told.append(f"{name} fell to {mv.min() / 1000:.2f} V (limit {limit / 1000:.2f} V)")
+        t, mv = series.column(name)
+        limit, seen = _least_mv(mv), mv[inside(t, windows)]
+        if seen.size and seen.min() < limit:
+            told.append(f"{name} fell to {seen.min() / 1000:.2f} V (limit {limit / 1000:.2f} V)")
     told += [UNDER_VOLTAGE[name] for name in event_counts(job) if name in UNDER_VOLTAGE]
     if _firmware_saw(job, "under-voltage"):
         told.append(UNDER_VOLTAGE["under-voltage"])
@@ -176,13 +176,24 @@ def _below(what: str, series: Series, now: str, most: str, windows: Sequence[Win
 
 def swapped_mib(job: JobEvents) -> float | None:
     """By how much the machine's swap was fuller at most than at the beginning, MiB; None where that was not seen."""
-    free = _series(job, "meminfo").column("SwapFree")[1]
+    return _swap_growth(job, [])
+
+
+def _swap_growth(job: JobEvents, windows: Sequence[Window]) -> float | None:
+    """MiB from the last reading before the first window to the end of the last one; of the whole run without any."""
+    t, free = _series(job, "meminfo").column("SwapFree")
+    if windows and free.size:
+        before = int(np.searchsorted(t, min(first for first, _ in windows), "right")) - 1
+        free = free[max(before, 0) : int(np.searchsorted(t, max(last for _, last in windows), "right"))]
     return float(free[0] - free.min()) / 1024 if free.size else None
 
 
 def swapping(job: JobEvents) -> str:
-    """How far the machine swapped, "" where it hardly did; zram is swap that takes CPU time and memory."""
-    grown = swapped_mib(job)
+    """How far the machine swapped while something was timed, "" where it hardly did; a builder that swaps slows no run.
+
+    zram is swap that takes CPU time and memory.
+    """
+    grown = _swap_growth(job, timed_windows(job))
     if grown is None or grown * 1024 < SWAP_KIB:
         return ""
     compressed = " (compressed in memory: zram)" if _series(job, "zram").column("held")[1].size else ""

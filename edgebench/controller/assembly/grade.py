@@ -53,7 +53,7 @@ REASONS: tuple[Reason, ...] = (
     Reason("brown-out", "the supply sagged, or the board warned of under-voltage", "C", "a stronger supply", 10),
     Reason("over-current", "a limit of current was exceeded during a pass", "B", "a lower power mode", 10),
     Reason(
-        "swapping", f"swap grew by over {SWAP_KIB // 1024} MiB during the run", "C", "free memory; see `free -m`", 4
+        "swapping", f"swap grew by over {SWAP_KIB // 1024} MiB during the passes", "C", "free memory; see `free -m`", 4
     ),
     Reason("pin-lost", "a pin was gone after the run", "C", "find what changed it; run again", 4),
     Reason("gate-skipped", "the temperature gate was skipped", "B", "leave the gate on", 5),
