@@ -57,7 +57,8 @@ class Converter:
         amps = watts * rail.share / rail.volts
         volts = rail.volts - 0.02 * amps - self.sag_v
         steps = round(watts * rail.share / volts * 1000 / rail.step_ma)
-        steps += int(self._rng.choice((-1, 0, 1), p=(0.1, 0.8, 0.1))) + rail.offset_steps
+        chance = self._rng.random()
+        steps += (-1 if chance < 0.1 else 0 if chance < 0.9 else 1) + rail.offset_steps
         return round(volts * 1000 / BUS_STEP_MV) * BUS_STEP_MV, round(steps * rail.step_ma)
 
 

@@ -72,9 +72,10 @@ class Busy:
 
     def _is_ours(self, pid: str) -> bool:
         try:
-            ours = self._mark in (self._proc / pid / "environ").read_bytes() + b"\0"
-        except OSError:
-            return False
+            with open(f"{self._proc}/{pid}/environ", "rb") as environ:  # noqa: PTH123 - hundreds, every few moments
+                ours = self._mark in environ.read() + b"\0"
+        except OSError:  # gone, or somebody else's
+            ours = False
         if not ours:
             self._strangers.add(pid)
         return ours

@@ -97,7 +97,7 @@ class Clocks:
     def cpu_khz(self, policy: int, *, busy: bool) -> int:
         """What a policy's clock is, before throttling."""
         folder = self._cpus[policy]
-        low, high = (self._knobs.number(f"{folder}/scaling_{end}_freq") for end in ("min", "max"))
+        low, high = self._knobs.number(f"{folder}/scaling_min_freq"), self._knobs.number(f"{folder}/scaling_max_freq")
         governor = self._knobs[f"{folder}/scaling_governor"]
         if governor in AS_SLOW:
             return min(low, high)
@@ -107,7 +107,7 @@ class Clocks:
         """What the GPU's clock is, before throttling; 0 where there is none."""
         if self._gpu is None:
             return 0
-        low, high = (self._knobs.number(f"{self._gpu}/{end}_freq") for end in ("min", "max"))
+        low, high = self._knobs.number(f"{self._gpu}/min_freq"), self._knobs.number(f"{self._gpu}/max_freq")
         return high if busy or self._knobs[f"{self._gpu}/governor"] in AS_FAST else min(low, high)
 
     def emc_mhz(self) -> float:
