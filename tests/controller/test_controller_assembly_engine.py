@@ -138,3 +138,10 @@ def test_a_job_builds_first_and_its_lease_allows_for_it():
     assert job_steps(building)[1:] == job_steps(plain)
     assert lease_seconds(building) == lease_seconds(plain) + 4800
     assert plan_rows("m", building) == plan_rows("m", plain)
+
+
+@pytest.mark.parametrize("layers", [5, "conv", {"conv": "int8"}, [1, None]])
+def test_layers_that_are_no_list_of_layers_leave_the_row_as_it_is(tmp_path, layers):
+    run = assembled(job(layers), tmp_path)
+    assert run.outcome.status == "ok"
+    assert (run.placement.layers, run.placement.nodes) == ([], {"cuda": 3})

@@ -65,7 +65,8 @@ def layers_of(job: JobEvents) -> Mapping[str, Any]:
 def with_layers(placement: Placement, job: JobEvents) -> Placement:
     """The placement with each layer's precision, and the shares of reformats and copies in the time."""
     told = layers_of(job)
-    layers = [_layer(one) for one in list(told.get("layers") or [])[:LAYERS_KEPT] if isinstance(one, dict)]
+    listed = told.get("layers")
+    layers = [_layer(one) for one in listed[:LAYERS_KEPT] if isinstance(one, dict)] if isinstance(listed, list) else []
     if not layers:
         return placement
     import msgspec
@@ -101,12 +102,13 @@ def _share(part: object) -> float | None:
 
 def computed_in(placement: Placement) -> str | None:
     """The precision that most of the time went to (of layers without times, most layers); None where none is told."""
-    weights: Counter[str] = Counter()
+    weights: dict[str, float] = {}
     timed = all(layer.ms is not None for layer in placement.layers if layer.precision)
     for layer in placement.layers:
         if layer.precision:
-            weights[layer.precision] += layer.ms if timed and layer.ms is not None else 1  # type: ignore[assignment]
-    return weights.most_common(1)[0][0] if weights else None
+            weight = layer.ms if timed and layer.ms is not None else 1.0
+            weights[layer.precision] = weights.get(layer.precision, 0.0) + weight
+    return max(weights, key=lambda name: weights[name], default=None)
 
 
 def tool_clock_warnings(job: JobEvents) -> list[Warn]:
