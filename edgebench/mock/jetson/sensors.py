@@ -97,10 +97,7 @@ class Climate:
     """Sets the body's heat: the board's own, cooled by the fan, or that of a board that throttles."""
 
     def __init__(self, facts: BoardFacts, fan: Fan, throttles: Callable[[float], bool]) -> None:
-        self._hot = hot_heat_of(facts)
-        usual = heat_of(facts)
-        self._at_pwm = [replace(usual, ohm_c_per_w=usual.ohm_c_per_w * (1.0 - COOLED_SHARE * pwm / FULL_PWM))
-                        for pwm in range(FULL_PWM + 1)]  # fmt: skip
+        self._usual, self._hot = heat_of(facts), hot_heat_of(facts)
         self._fan, self._throttles = fan, throttles
 
     def follow(self, body: Body) -> None:
@@ -109,7 +106,8 @@ class Climate:
         if self._throttles(body.now_ms / 1000):
             body.heat = self._hot
             return
-        body.heat = self._at_pwm[self._fan.pwm()]
+        share = 1.0 - COOLED_SHARE * self._fan.pwm() / FULL_PWM
+        body.heat = replace(self._usual, ohm_c_per_w=self._usual.ohm_c_per_w * share)
 
 
 def heat_of(facts: BoardFacts) -> Heat:
@@ -118,9 +116,9 @@ def heat_of(facts: BoardFacts) -> Heat:
 
 
 def hot_heat_of(facts: BoardFacts) -> Heat:
-    """A board in an oven: a twentieth of what it can draw is too much, within seconds; so even on a busy machine."""
+    """A board in an oven: a seventh of what it can draw is too much, within seconds."""
     usual = heat_of(facts)
-    watts = facts.draw.idle + (facts.draw.cpus + facts.draw.gpu) / 20
+    watts = facts.draw.idle + (facts.draw.cpus + facts.draw.gpu) / 7
     trip_c = 40.0 + usual.ohm_c_per_w * watts
     return replace(usual, ambient_c=40.0, tau_s=4.0, trip_c=trip_c, hysteresis_c=1.0, levels=3)
 
