@@ -89,10 +89,10 @@ def gpu_providers(session: DeviceSession, providers: list[str] | None) -> Findin
     if not is_jetson(session.facts):
         return None
     name = session.entry.name
-    has = [one for one in providers or [] if one in GPU_PROVIDERS]
+    has = [one.removesuffix("ExecutionProvider") for one in providers or [] if one in GPU_PROVIDERS]
     if has:
-        text = ", ".join(one.removesuffix("ExecutionProvider") for one in has)
-        return Finding("onnxruntime on the GPU", "ok", f"{text}: `--accelerator cuda` or `tensorrt`")
+        how = f"`--accelerator {','.join(one.lower() for one in has)}`; whether its libraries load shows there"
+        return Finding("onnxruntime on the GPU", "ok", f"built with {', '.join(has)}", how)
     wheels = jetpack_wheels((session.facts.get("board") or {}).get("jetpack"))
     if wheels is None:
         return Finding("onnxruntime on the GPU", "unknown", "no wheel is known for an unknown JetPack")

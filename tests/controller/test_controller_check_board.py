@@ -127,7 +127,8 @@ def test_a_provider_that_is_there_is_ok():
         entry = DeviceEntry("orin")
 
     found = check_board.gpu_providers(Session, ["TensorrtExecutionProvider", "CPUExecutionProvider"])
-    assert (found.state, found.text.split(":")[0]) == ("ok", "Tensorrt")
+    assert (found.state, found.text) == ("ok", "built with Tensorrt")
+    assert found.todo.startswith("`--accelerator tensorrt`")
     assert check_board.gpu_providers(Session, ["CPUExecutionProvider"]).state == "missing"
     assert "none is installed" in check_board.gpu_providers(Session, None).text
 
