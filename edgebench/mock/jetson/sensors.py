@@ -97,7 +97,10 @@ class Climate:
     """Sets the body's heat: the board's own, cooled by the fan, or that of a board that throttles."""
 
     def __init__(self, facts: BoardFacts, fan: Fan, throttles: Callable[[float], bool]) -> None:
-        self._usual, self._hot = heat_of(facts), hot_heat_of(facts)
+        self._hot = hot_heat_of(facts)
+        usual = heat_of(facts)
+        self._at_pwm = [replace(usual, ohm_c_per_w=usual.ohm_c_per_w * (1.0 - COOLED_SHARE * pwm / FULL_PWM))
+                        for pwm in range(FULL_PWM + 1)]  # fmt: skip
         self._fan, self._throttles = fan, throttles
 
     def follow(self, body: Body) -> None:
@@ -106,8 +109,7 @@ class Climate:
         if self._throttles(body.now_ms / 1000):
             body.heat = self._hot
             return
-        share = 1.0 - COOLED_SHARE * self._fan.pwm() / FULL_PWM
-        body.heat = replace(self._usual, ohm_c_per_w=self._usual.ohm_c_per_w * share)
+        body.heat = self._at_pwm[self._fan.pwm()]
 
 
 def heat_of(facts: BoardFacts) -> Heat:
