@@ -112,7 +112,7 @@ def computed_in(placement: Placement) -> str | None:
 
 
 def tool_clock_warnings(job: JobEvents) -> list[Warn]:
-    """What a program's own times leave out (`anchor`, agent/protocol.py): gaps in a sum, and where on the clock it is."""
+    """What a program's own times leave out (`anchor` of the protocol): gaps in a sum, where on the clock it is."""
     anchors = [step.anchor for step in job.of_pass("invocation") + job.of_pass("soak") if step.anchor]
     found = []
     if any(anchor.get("whole") is False for anchor in anchors):
