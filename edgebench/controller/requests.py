@@ -82,6 +82,8 @@ def _check(models: Sequence[Path], options: RunOptions) -> None:
         raise UsageError(f"custom_op_library: no such file: {library}", hint="give a path on this host")
     if options.settings.power not in POWER_SOURCES:
         raise UnknownName("power source", options.settings.power, POWER_SOURCES)
+    if options.calibration and "tensorrt" not in options.backends:
+        raise UsageError("--calibration is TensorRT's; other runtimes take a quantised file", hint="--backend tensorrt")
     if options.calibration and not Path(options.calibration).exists():
         raise UsageError(f"--calibration {options.calibration}: no such file or folder")
     if options.power_csv:
@@ -153,7 +155,7 @@ def _variants(path: Path, options: RunOptions) -> list[VariantAsk]:
                 input=options.input,
                 input_range=options.input_range,
                 frames_per_inference=options.frames_per_inference,
-                calibration=options.calibration,
+                calibration=options.calibration if name == "tensorrt" else None,
             )
             for accelerator, precision, threads, batch in itertools.product(
                 accelerators, options.precisions, options.threads, options.batches

@@ -213,8 +213,6 @@ def _fit(device: DeviceSession, request: RowRequest, view: View) -> Fitted:
         paced = request.settings.target_fps is not None
         runtime, engine, calibration, told = fit_engine(board, request.model_path, ask, paced=paced)
         return Fitted(runtime, told, engine=engine, calibration=calibration)
-    if ask.calibration:
-        raise RowFailure("bad-input", f"--calibration is TensorRT's; {ask.backend} takes a quantised file")
     runtime = device_runtime(device.facts, ask.backend, device.entry.name, ask.accelerator)
     told = get_backend(ask.backend).preflight(
         stamp_of(request.model_path), runtime, ask.options, ask.precision, ask.accelerator

@@ -98,6 +98,12 @@ def test_what_a_device_says_of_layers_is_not_trusted(tmp_path, layers):
     assert run.placement.precisions == {}
 
 
+def test_a_release_that_tells_no_layers_proves_no_precision(tmp_path):
+    run = assembled(job([]), tmp_path)
+    assert run.outcome.status == "ok"
+    assert "how much ran in int8 is not known" in next(w.text for w in run.warnings if w.code == "precision-unknown")
+
+
 def anchored(writer: JobWriter, **anchor: Any) -> JobWriter:
     for step in range(2, 8):
         writer.emit("anchor", step=step, at_ns=0, resolution_ns=1000, **anchor)

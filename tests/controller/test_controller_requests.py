@@ -66,7 +66,8 @@ def test_names_are_one_line(tmp_path: Path) -> None:
         ({"prepare": {"fan": "full"}}, "--prepare fan takes max, auto or a share"),
         ({"prepare": {"clocks": "fast"}}, "--prepare clocks takes max"),
         ({"prepare": {"temperature-gate": "no"}}, "--prepare temperature-gate takes on or off"),
-        ({"calibration": "no-folder"}, "--calibration no-folder: no such file"),
+        ({"calibration": "no-folder", "backends": ("tensorrt",)}, "--calibration no-folder: no such file"),
+        ({"calibration": "."}, "--calibration is TensorRT's"),
         ({"prepare": {"affinity": "0-"}}, "takes CPU numbers, not '0-'"),
         ({"precisions": ("fp61",)}, "unknown precision 'fp61'"),
         ({"backends": ("tflit",)}, "unknown backend 'tflit'"),
@@ -82,6 +83,12 @@ def test_mistakes_are_usage_errors(tmp_path: Path, more: dict[str, object], said
         build_requests([model(tmp_path / "m.onnx", 1)], options(**more))
     assert said in caught.value.message
     assert caught.value.exit_code == 2
+
+
+def test_a_calibration_set_is_tensorrts_alone(tmp_path: Path) -> None:
+    both = options(backends=("tensorrt", "onnxruntime"), calibration=str(tmp_path))
+    rows = build_requests([model(tmp_path / "m.onnx")], both)
+    assert {row.ask.backend: row.ask.calibration for row in rows} == {"tensorrt": str(tmp_path), "onnxruntime": None}
 
 
 @pytest.mark.parametrize("cpus", ["0", "0-3", "0,2,4-7"])

@@ -148,6 +148,9 @@ def layer_warnings(context: RunContext, placement: Placement) -> list[Warn]:
     asked = asked_precision(context)
     total = sum(placement.precisions.values())
     there = placement.precisions.get(asked or "", 0)
+    if asked and not total:
+        text = f"TensorRT told nothing of its layers: how much ran in {asked} is not known"
+        found.append(Warn(code="precision-unknown", text=text, hint="releases from 8.2 on tell it"))
     if asked and total and there < total:
         others = ", ".join(f"{n} in {name}" for name, n in sorted(placement.precisions.items()) if name != asked)
         hint = "`--json -` lists the layers; a faster layer in a wider precision is TensorRT's own choice"
