@@ -82,14 +82,18 @@ def _check(models: Sequence[Path], options: RunOptions) -> None:
         raise UsageError(f"custom_op_library: no such file: {library}", hint="give a path on this host")
     if options.settings.power not in POWER_SOURCES:
         raise UnknownName("power source", options.settings.power, POWER_SOURCES)
-    if options.calibration and "tensorrt" not in options.backends:
-        raise UsageError("--calibration is TensorRT's; other runtimes take a quantised file", hint="--backend tensorrt")
-    if options.calibration and not Path(options.calibration).exists():
-        raise UsageError(f"--calibration {options.calibration}: no such file or folder")
+    _check_calibration(options)
     if options.power_csv:
         read_meter(Path(options.power_csv))
     if options.label and len(models) > 1:
         raise UsageError("--label names one row; several models were given", hint="use --tag, or one run a model")
+
+
+def _check_calibration(options: RunOptions) -> None:
+    if options.calibration and "tensorrt" not in options.backends:
+        raise UsageError("--calibration is TensorRT's; other runtimes take a quantised file", hint="--backend tensorrt")
+    if options.calibration and not Path(options.calibration).exists():
+        raise UsageError(f"--calibration {options.calibration}: no such file or folder")
 
 
 def _check_affinity(cpus: str | None) -> None:
