@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgebench.controller.check import CheckReport, Finding, _sensor, check_device
+from edgebench.controller.check import CheckReport, Finding, check_device, sensor
 from edgebench.controller.devices import DeviceEntry
 from edgebench.controller.session import DeviceSession
 from edgebench.controller.view import SilentView
@@ -50,17 +50,17 @@ def test_a_board_without_a_profile_is_told_one(checked):
 
 
 def test_a_sensor_that_may_not_be_read_is_not_an_absent_one():
-    denied = _sensor("power:rapl", {"state": "unavailable", "why": "permission denied"})
+    denied = sensor("power:rapl", {"state": "unavailable", "why": "permission denied"})
     assert (denied.state, denied.text) == ("unknown", "permission denied")
     assert "docs/linux.md" in denied.todo
-    absent = _sensor("power", {"state": "unsupported", "why": "no sensor"})
+    absent = sensor("power", {"state": "unsupported", "why": "no sensor"})
     assert absent.state == "missing"
     assert "--power-csv" in absent.todo
 
 
 def test_power_without_a_total_says_why():
     source = {"state": "ok", "columns": ["A", "B"], "total": None, "total_why": "rails may overlap", "scope": "rails"}
-    assert _sensor("power:ina3221", source).todo == "rails may overlap"
+    assert sensor("power:ina3221", source).todo == "rails may overlap"
 
 
 def needed(state: str, code: int = 4) -> Finding:
