@@ -48,10 +48,11 @@ demo-jetson: $(VENV)/.user
 # side by side by whole files, whose tests share what they set up; after them, one by one, those that need quiet
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "not (heavy or alone)" -n $(WORKERS) --dist loadfile
-	$(BIN)/python -m pytest -m alone
+	$(BIN)/python -m pytest -m "alone and not heavy"
 
 test-heavy: $(VENV)/.dev
-	$(BIN)/python -m pytest -m heavy --timeout 900
+	$(BIN)/python -m pytest -m "heavy and not alone" -n $(WORKERS) --dist loadfile --timeout 900
+	$(BIN)/python -m pytest -m "heavy and alone" --timeout 900
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -28,7 +28,7 @@ def measured(room, *more):
 
 
 def watts_of(done):
-    assert done.returncode == 0, done.stderr
+    assert done.returncode in (0, 5), done.stderr
     (run,) = done.runs
     return run, run["metrics"]["power_mean"]["value"]
 

@@ -55,6 +55,7 @@ def measured(tmp_path, form, speed, *options):
         return run, phone.body, soak[0].begin_ns, soak[-1].end_ns
 
 
+@pytest.mark.alone
 @pytest.mark.heavy
 @pytest.mark.timeout(600)
 def test_rails_of_a_rooted_pixel_agree_with_what_it_drew(tmp_path):
@@ -69,6 +70,7 @@ def test_rails_of_a_rooted_pixel_agree_with_what_it_drew(tmp_path):
     assert run["device"]["simulated"] is True
 
 
+@pytest.mark.alone
 @pytest.mark.heavy
 @pytest.mark.timeout(600)
 def test_a_gauge_that_is_calibrated_at_run_time_covers_what_was_drawn(tmp_path):
