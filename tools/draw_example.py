@@ -21,7 +21,7 @@ COMMANDS = {
     " --accelerator cpu,gpu,nnapi --quick",
     "jetson": "$ edgebench run models/*.onnx --device mock-jetson-nano --backend tensorrt,onnxruntime --quick",
 }
-WIDTH = 132
+WIDTHS = {"run": 132, "phone": 132, "jetson": 152}
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def main() -> None:
     asked = parser.parse_args()
     with open_store(str(asked.store), create=False) as store:
         runs = store.session_runs(store.run("last").session)
-    console = Console(record=True, width=WIDTH, file=io.StringIO(), highlight=False)
+    console = Console(record=True, width=WIDTHS[asked.picture], file=io.StringIO(), highlight=False)
     console.print(COMMANDS[asked.picture], style="bold", markup=False)
     console.print(runs_table(runs))
     for line in notes(runs):
