@@ -45,13 +45,14 @@ demo-android: $(VENV)/.user
 demo-jetson: $(VENV)/.user
 	@sh tools/demo_jetson.sh $(BIN)/edgebench $(MODELS)
 
-# side by side by whole files, whose tests share what they set up; after them, one by one, those that need quiet
+# side by side by whole files, whose tests share what they set up, in their order: the long ones come first; after them, one by
+# one, those that need quiet
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not (heavy or alone)" -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -m "not (heavy or alone)" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 	$(BIN)/python -m pytest -m "alone and not heavy"
 
 test-heavy: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "heavy and not alone" -n $(WORKERS) --dist loadfile --timeout 900
+	$(BIN)/python -m pytest -m "heavy and not alone" -n $(WORKERS) --dist loadfile --no-loadscope-reorder --timeout 900
 	$(BIN)/python -m pytest -m "heavy and alone" --timeout 900
 
 check: $(VENV)/.dev

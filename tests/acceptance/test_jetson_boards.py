@@ -103,6 +103,7 @@ def test_watts_come_with_their_scope(room: JetsonRoom, name: str, scope: str, so
     assert run["metrics"]["power_mean"]["value"] < draw.idle + draw.cpus + 1.0
 
 
+@pytest.mark.heavy
 def test_a_mode_by_its_id_and_the_fan_of_a_later_board(orin: JetsonRoom):
     fan = "/sys/class/hwmon/hwmon10/pwm1"
     before = (orin.file(fan), orin.file(f"{fan}_enable"))

@@ -81,7 +81,7 @@ def test_a_supply_that_gives_way_is_told_with_its_least_voltage(room: JetsonRoom
 @pytest.mark.parametrize(
     ("profile", "faults", "why"),
     [
-        ("jetson-nano-2gb", (), "no power monitor"),
+        pytest.param("jetson-nano-2gb", (), "no power monitor", marks=pytest.mark.heavy),
         pytest.param("raspberry-pi-4", (), "measures no current: use an external meter", marks=pytest.mark.heavy),
         pytest.param(
             "jetson-orin-nano",
@@ -165,6 +165,7 @@ def clocks(room: JetsonRoom) -> tuple[str, str]:
     return room.file(f"{folder}scaling_max_freq").strip(), room.file(f"{folder}scaling_min_freq").strip()
 
 
+@pytest.mark.heavy
 def test_what_a_dead_session_left_set_is_put_back_by_the_next(room: JetsonRoom):
     with room.board("jetson-nano"):
         before = clocks(room)
