@@ -24,7 +24,7 @@ def serve_phone(
     """
     from edgebench.errors import ConfigError
     from edgebench.mock.phone.adbd.server import AdbDaemon
-    from edgebench.mock.phone.faults import parse_fault
+    from edgebench.mock.phone.faults import parse_fault, place_of
     from edgebench.mock.phone.link_faults import link_fault
     from edgebench.mock.phone.phone import Phone
     from edgebench.transports.adb_server import AdbSettings, find_server
@@ -36,7 +36,7 @@ def serve_phone(
     phone = stack.enter_context(Phone(folder, entry.profile, faults=wanted, seed=seed, speed=speed))
     daemon = stack.enter_context(AdbDaemon(phone))
     for fault in wanted:
-        if fault.place == "link":
+        if place_of(fault) == "link":
             daemon.faults.put(link_fault(fault, speed))
     _connect(stack, server, daemon.address)
     home = phone.root / "data/local/tmp/edgebench"

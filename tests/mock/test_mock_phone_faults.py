@@ -42,7 +42,7 @@ def test_when_a_fault_strikes():
     assert [late.strikes(nth=1, seconds=at) for at in (9.9, 10.0)] == [False, True]
     assert [second.strikes(nth=nth, seconds=0.0) for nth in (1, 2, 3)] == [False, True, False]
     assert Faults([second]).has("crash")
-    assert not Faults([second]).now("oom", 2, 0.0)
+    assert not Faults([second]).now("oom", nth=2)
 
 
 def test_every_fault_of_the_link_is_one_that_the_daemon_knows():

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
 
-from edgebench.errors import UnknownName, UsageError
+from edgebench.mock.faults import Fault, Faults, parse
+
+__all__ = ["FAULTS", "Fault", "Faults", "parse_fault", "place_of"]
 
 Place = Literal["link", "tool", "phone"]
 
@@ -42,62 +41,14 @@ FAULTS: dict[str, tuple[Place, str]] = {
 }
 """Name -> where it strikes, and what it looks like."""
 
-_TEXT = re.compile(r"([a-z-]+)(?:@(\d+(?:\.\d+)?)(s?))?")
+COUNTED = ("push or run", "pushes and runs")
 
 
-@dataclass(frozen=True)
-class Fault:
-    """A fault that strikes from second `after_s` of the phone on, or only at the `nth` push or run (from 1).
-
-    With neither, it strikes always.
-    """
-
-    name: str
-    after_s: float | None = None
-    nth: int | None = None
-
-    @property
-    def place(self) -> Place:
-        """Where it strikes."""
-        return FAULTS[self.name][0]
-
-    def strikes(self, nth: int, seconds: float) -> bool:
-        """Whether it does at the `nth` occasion, `seconds` after the phone was started."""
-        if self.nth is not None:
-            return nth == self.nth
-        return self.after_s is None or seconds >= self.after_s
+def place_of(fault: Fault) -> Place:
+    """Where a fault strikes."""
+    return FAULTS[fault.name][0]
 
 
 def parse_fault(text: str) -> Fault:
-    """`NAME`, `NAME@12s` (from that second of the phone on) or `NAME@3` (the third push or run).
-
-    Raises `UnknownName` and `UsageError`.
-    """
-    match = _TEXT.fullmatch(text)
-    if match is None:
-        raise UsageError(f"{text!r} is no fault", hint="NAME, NAME@12s (after 12 s) or NAME@3 (the third push or run)")
-    name, when, unit = match.groups()
-    if name not in FAULTS:
-        raise UnknownName("fault", name, FAULTS)
-    if when is None:
-        return Fault(name)
-    if unit:
-        return Fault(name, after_s=float(when))
-    if "." in when or int(when) < 1:
-        raise UsageError(f"{text!r}: pushes and runs are counted from 1", hint=f"{name}@1, or {name}@{when}s")
-    return Fault(name, nth=int(when))
-
-
-class Faults:
-    """All faults of one phone."""
-
-    def __init__(self, faults: Iterable[Fault] = ()) -> None:
-        self.all = tuple(faults)
-
-    def has(self, name: str) -> bool:
-        """Whether that fault is there at all."""
-        return any(fault.name == name for fault in self.all)
-
-    def now(self, name: str, nth: int = 0, seconds: float = 0.0) -> bool:
-        """Whether that fault strikes at this occasion and time."""
-        return any(fault.name == name and fault.strikes(nth, seconds) for fault in self.all)
+    """`NAME`, `NAME@12s` or `NAME@3` (the third push or run). Raises `UnknownName` and `UsageError`."""
+    return parse(text, FAULTS, COUNTED)

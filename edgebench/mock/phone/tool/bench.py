@@ -86,7 +86,7 @@ class Case:
 
     def struck(self, name: str) -> bool:
         """Whether that fault strikes this process."""
-        return self.faults.now(name, self.nth, self.lived_s)
+        return self.faults.now(name, self.lived_s, self.nth)
 
 
 def run(case: Case, voice: Voice, pace: Pace) -> int:
