@@ -9,36 +9,23 @@ The phone lives at `speed` of its own seconds in one of ours. Its folder is `roo
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from adb_room import AdbServer
-from rooms import Done
-from signals import heed_interrupts
+from mock_room import BRIEF, MockRoom
 
-BRIEF = ("--invocations", "2", "--min-time", "0.3", "--soak", "0", "--no-memory", "--power", "off")
-"""The shortest plan that still has every part a test looks at: fidelity, two invocations."""
+__all__ = ["BRIEF", "PhoneRoom"]
 
 
-class PhoneRoom:
+class PhoneRoom(MockRoom):
     """Runs an adb server from `with` until its end; phones are named `mock-PROFILE`."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.config = folder / "config"
-        self.config.mkdir()
+        super().__init__(folder)
         self.adb = AdbServer(folder)
-        self.store = folder / "store.db"
-        self.name = ""
-        self.tree = folder
 
     def __enter__(self) -> Self:
         self.adb.__enter__()
@@ -51,68 +38,14 @@ class PhoneRoom:
 
     @property
     def env(self) -> dict[str, str]:
-        """The environment of the commands: nothing of the user's."""
-        return self.adb.environment | {
-            "PATH": os.environ["PATH"],
-            "EDGEBENCH_CONFIG": str(self.config),
-            "EDGEBENCH_STORE": str(self.store),
-            "XDG_CACHE_HOME": str(self.folder / "cache"),
-            "XDG_DATA_HOME": str(self.folder / "data"),
-            "NO_COLOR": "1",
-            "COLUMNS": "200",
-        }
+        """The environment of the commands: nothing of the user's, and our own adb server."""
+        return super().env | self.adb.environment
 
-    @contextlib.contextmanager
-    def phone(self, profile: str = "oneplus-7t", *faults: str, speed: float = 20.0, seed: int = 0) -> Iterator[str]:
+    def phone(
+        self, profile: str = "oneplus-7t", *faults: str, speed: float = 20.0, seed: int = 0
+    ) -> AbstractContextManager[str]:
         """Serve a phone while the block runs; gives its name."""
-        options = [part for fault in faults for part in ("--fault", fault)]
-        argv = self.argv("mock", "start", profile, "--speed", speed, "--seed", seed, *options, "--json", "-")
-        serving = subprocess.Popen(
-            argv, env=self.env, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, preexec_fn=heed_interrupts
-        )
-        assert serving.stdout is not None
-        try:
-            line = serving.stdout.readline()
-            assert line, "the phone did not start"
-            told = json.loads(line)
-            self.name, self.tree = told["device"], Path(told["root"])
-            yield self.name
-        finally:
-            serving.send_signal(signal.SIGINT)
-            serving.wait(30)
-            serving.stdout.close()
-
-    def argv(self, *args: object) -> list[str]:
-        """The command line."""
-        return [sys.executable, "-m", "edgebench", *map(str, args)]
-
-    def edgebench(self, *args: object, timeout: float = 150.0, **more: Any) -> Done:
-        """Run `edgebench ARGS` to its end."""
-        env = self.env | more.pop("env", {})
-        done = subprocess.run(
-            self.argv(*args), env=env, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL, **more
-        )
-        return Done(done.returncode, done.stdout, done.stderr)
-
-    def start(self, *args: object) -> subprocess.Popen[str]:
-        """Start `edgebench ARGS` and leave it running."""
-        return subprocess.Popen(
-            self.argv(*args),
-            env=self.env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            preexec_fn=heed_interrupts,
-        )
-
-    def run(self, *args: object, **more: Any) -> Done:
-        """`edgebench run --device PHONE ... --json -` with the shortest plan."""
-        return self.edgebench("run", "--device", self.name, *BRIEF, *args, "--json", "-", **more)
-
-    def history(self) -> list[dict[str, Any]]:
-        """What the store holds, newest first."""
-        return self.edgebench("history", "--json", "-").document["runs"]
+        return self.served(profile, "--speed", speed, "--seed", seed, faults=faults)
 
     @property
     def home(self) -> Path:
