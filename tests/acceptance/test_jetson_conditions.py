@@ -94,7 +94,7 @@ def test_without_sudo_the_run_goes_on_and_says_what_it_could_not_pin(room: Jetso
     with room.board("jetson-nano", "no-sudo"):
         before = state(room)
         (run,) = room.run(*ON_CPU, *prepared("power-mode=5W", "clocks=max")).runs
-        assert run["outcome"]["status"] == "ok"
+        assert run["outcome"]["status"] in ("ok", "unstable")
         told = warnings_of(run)["needs-root"]
         assert told == [
             f"{what} could not be pinned: sudo: a password is required" for what in ("power-mode=5W", "clocks=max")
@@ -117,7 +117,7 @@ def test_with_leave_the_board_restarts_for_its_mode_and_back(room: JetsonRoom):
     with room.board("jetson-orin-nano", speed=5.0):
         done = room.run(*ON_CPU, *prepared("power-mode=7W"), "--allow-reboot")
         (run,) = done.runs
-        assert run["outcome"]["status"] == "ok", done.stderr
+        assert run["outcome"]["status"] in ("ok", "unstable"), done.stderr
         assert run["environment"]["pins"]["power_mode"] == {"id": 3, "name": "7W"}
         assert "leftovers" not in warnings_of(run)
         assert "it restarts (power mode 7W)" in done.stderr

@@ -81,9 +81,7 @@ class New(FanCase):
         self.put("/sys/class/hwmon/hwmon2/rpm", "2100\n")
         for name, value in (("name", "pwmfan"), ("pwm1", "60"), ("pwm1_enable", "0")):
             self.put("%s/%s" % (HWMON, name), value + "\n")
-        self.put(
-            "/etc/nvfancontrol.conf", "<FAN 1>\n FAN_PROFILE cool {\n }\n\tFAN_DEFAULT_PROFILE quiet\n"
-        )
+        self.put("/etc/nvfancontrol.conf", "<FAN 1>\n FAN_PROFILE cool {\n }\n\tFAN_DEFAULT_PROFILE quiet\n")
 
     def test_the_speed_is_written_before_it_is_enabled(self):
         fan.apply(self.scene(), "40")

@@ -133,7 +133,7 @@ def test_this_machine(here):
     assert 0.01 < found.bandwidth.value < 1e5
     assert found.runtime == f"onnxruntime {ort.__version__}"
     assert (found.accelerator, found.simulated, found.date[:2]) == ("cpu", False, "20")
-    assert len(said) == 3
+    assert len([line for line in said if "its figure is kept" not in line]) == 3
     assert roofs_of("localhost", None, found, None).roofs[0].gops == fp32.peak.value
 
 
