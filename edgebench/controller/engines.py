@@ -83,7 +83,7 @@ def _way(device: Board, ask: VariantAsk) -> tuple[str, str]:
         return "python", module.version
     if wanted != "python" and tool:
         return "trtexec", known or "unknown"
-    hint = f"JetPack brings it: `sudo apt install tensorrt`; `edgebench devices check {name}` says what is there"
+    hint = f"on a Jetson `sudo apt install tensorrt` brings it; `edgebench devices check {name}` says what is there"
     if wanted == "trtexec":
         raise RowFailure("tool-missing", f"{name} has no trtexec (/usr/src/tensorrt/bin/trtexec)", hint=hint)
     text = ".".join(map(str, python_version(facts)))

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import tempfile
+import unittest
 
 import fake_tensorrt
 import fake_tensorrt_build
@@ -12,6 +13,7 @@ from load import module
 
 runner = module("runners.tensorrt")
 builder = module("runners.tensorrt_builder")
+Failure = module("failures").Failure
 JP46, JP51, JP6, JP7 = "8.2.1.8", "8.5.2.2", "10.3.0.30", "10.13.3.9"
 VERSIONS = (JP46, JP51, JP6, JP7)
 """The TensorRT of JetPack 4.6, 5.1, 6 and 7."""
@@ -73,3 +75,21 @@ class Bench(object):
         made.import_runtime()
         made.load()
         return made
+
+
+class Case(unittest.TestCase):
+    """A test with benches that are removed after it."""
+
+    def bench(self, *args, **more):
+        """Return a Bench of these arguments."""
+        made = Bench(*args, **more)
+        self.addCleanup(made.remove)
+        return made
+
+    def refused(self, code, action, *words):
+        """Assert that `action()` fails with a code, and that its message has all words."""
+        with self.assertRaises(Failure) as caught:
+            action()
+        self.assertEqual(caught.exception.code, code, caught.exception.message)
+        for word in words:
+            self.assertIn(word, caught.exception.message)

@@ -9,9 +9,8 @@ if not have("numpy"):
     raise unittest.SkipTest("numpy is not installed here")
 
 import numpy
-from tensorrt_bench import JP6, JP46, VERSIONS, Bench
+from tensorrt_bench import JP6, JP46, VERSIONS, Case
 
-Failure = module("failures").Failure
 loop = module("loop")
 passes = module("passes")
 FREE = {
@@ -20,20 +19,6 @@ FREE = {
     "profile": {"x": [[1, 2], [2, 2], [4, 2]]},
 }
 ROWS = numpy.array([[1.5, -2.0, 3.0]], "float32")
-
-
-class Case(unittest.TestCase):
-    def bench(self, *args, **more):
-        made = Bench(*args, **more)
-        self.addCleanup(made.remove)
-        return made
-
-    def refused(self, code, action, *words):
-        with self.assertRaises(Failure) as caught:
-            action()
-        self.assertEqual(caught.exception.code, code, caught.exception.message)
-        for word in words:
-            self.assertIn(word, caught.exception.message)
 
 
 class RunTest(Case):

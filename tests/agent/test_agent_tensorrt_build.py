@@ -11,35 +11,22 @@ if not have("numpy"):
     raise unittest.SkipTest("numpy is not installed here")
 
 import numpy
-from tensorrt_bench import JP6, JP7, JP46, JP51, NANO, NETWORK, VERSIONS, Bench
+from tensorrt_bench import JP6, JP7, JP46, JP51, NANO, NETWORK, VERSIONS, Case
 
-Failure = module("failures").Failure
 progress = module("tensorrt_api.progress")
 QDQ = dict(NETWORK, layers=[{"Name": "q", "kind": "QUANTIZE"}, {"Name": "c"}])
 FREE = dict(NETWORK, inputs=[["x", "FLOAT", [-1, 3]]], outputs=[["y", "FLOAT", [-1, 3]]])
 PROFILE = {"x": {"min": [1, 3], "opt": [2, 3], "max": [4, 3]}}
 
 
-class Case(unittest.TestCase):
-    def bench(self, *args, **more):
-        made = Bench(*args, **more)
-        self.addCleanup(made.remove)
-        return made
-
+class BuildCase(Case):
     def config(self, bench, network=NETWORK, **more):
         """Build and return the configuration that TensorRT was given."""
         bench.build(network, **more)
         return bench.trt.built[-1]
 
-    def refused(self, code, action, *words):
-        with self.assertRaises(Failure) as caught:
-            action()
-        self.assertEqual(caught.exception.code, code, caught.exception.message)
-        for word in words:
-            self.assertIn(word, caught.exception.message)
 
-
-class BuildTest(Case):
+class BuildTest(BuildCase):
     def test_what_was_built_runs(self):
         for version in VERSIONS:
             bench = self.bench(version)
@@ -118,7 +105,7 @@ class BuildTest(Case):
             self.assertEqual(config._profiles, [{"x": [[1, 3], [2, 3], [4, 3]]}])
 
 
-class ProgressTest(Case):
+class ProgressTest(BuildCase):
     def test_ten_tells_a_share(self):
         bench = self.bench(JP6)
         told = []
@@ -179,7 +166,7 @@ class ProgressTest(Case):
         self.assertIsNone(phases.share())
 
 
-class RefusalTest(Case):
+class RefusalTest(BuildCase):
     def test_int8_on_a_nano_names_its_capability(self):
         for network in (NETWORK, QDQ):
             bench = self.bench(JP46, NANO, "5.3", "NVIDIA Tegra X1")
@@ -266,7 +253,7 @@ class RefusalTest(Case):
         self.refused("build-failed", lambda: self.bench().build(silent))
 
 
-class CalibrationTest(Case):
+class CalibrationTest(BuildCase):
     def sets(self, bench, *arrays):
         """Save arrays as the calibration set and return it."""
         names = []
